@@ -1,0 +1,131 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+
+use crate::detach;
+use crate::layout::Layout;
+use crate::portal;
+use crate::status::Status;
+use crate::terminal;
+use crate::up::{self, Wishes};
+
+/// Portico on one machine: start it, look at it, and do what an operator does.
+#[derive(Debug, Parser)]
+#[command(name = "portico", version, about)]
+pub struct Cli {
+    /// The checkout's root.
+    #[arg(long, global = true, env = "PORTICO_CHECKOUT", hide_env_values = true)]
+    checkout: Option<PathBuf>,
+    /// Where the stack keeps its data (default: .portico in the checkout).
+    #[arg(long, global = true, env = "PORTICO_DATA_DIR", hide_env_values = true)]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    order: Order,
+}
+
+#[derive(Debug, Subcommand)]
+enum Order {
+    /// Starts PostgreSQL, NATS, the services and the mail catcher, and keeps them running.
+    Up(Up),
+    /// Tells what runs; exit code 1 when nothing does.
+    Status {
+        /// The whole status document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stops what runs.
+    Stop,
+    /// Portals.
+    #[command(subcommand)]
+    Portal(PortalOrder),
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// Return when everything is ready; it goes on in the background.
+    #[arg(long)]
+    detach: bool,
+    /// Forget all data first.
+    #[arg(long)]
+    fresh: bool,
+    /// The public port; without this the first free one from 8080 on.
+    #[arg(long)]
+    port: Option<u16>,
+    /// Processes of each service.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    replicas: u8,
+    /// Where the services' programs are (default: beside this one).
+    #[arg(long)]
+    programs: Option<PathBuf>,
+    /// Start without the demo portal.
+    #[arg(long)]
+    no_demo: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum PortalOrder {
+    /// Makes a portal and prints the one-time link of its first administrator.
+    Create(portal::NewPortal),
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub async fn run(self) -> Result<ExitCode> {
+        let layout = Layout::locate(self.checkout, self.data_dir)?;
+        match self.order {
+            Order::Up(up) => start(layout, up).await?,
+            Order::Status { json } => return status(&layout, json).await,
+            Order::Stop => {
+                let stopped = detach::stop(&layout).await?;
+                terminal::note(if stopped { "stopped; the data are kept" } else { "nothing runs" });
+            }
+            Order::Portal(PortalOrder::Create(new)) => {
+                let link = portal::create(&running(&layout)?, &new).await?;
+                terminal::say(link);
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn start(layout: Layout, up: Up) -> Result<()> {
+    let own = std::env::current_exe().context("this program has no path")?;
+    let programs = match up.programs {
+        Some(programs) => programs,
+        None => own.parent().context("this program has no folder")?.to_path_buf(),
+    };
+    let programs = std::fs::canonicalize(&programs).with_context(|| format!("no folder {}", programs.display()))?;
+    if up.detach {
+        return detach::start(&layout, !up.no_demo).await;
+    }
+    let wishes = Wishes { programs, port: up.port, replicas: up.replicas, demo: !up.no_demo, fresh: up.fresh };
+    up::run(layout, wishes).await
+}
+
+async fn status(layout: &Layout, json: bool) -> Result<ExitCode> {
+    let Some(mut status) = Status::of_running(layout)? else {
+        terminal::note("nothing runs");
+        return Ok(ExitCode::FAILURE);
+    };
+    if json {
+        status.inbound_secret = portal::inbound_secrets(&status).await.unwrap_or_default();
+        terminal::say(serde_json::to_string_pretty(&status)?);
+    } else {
+        terminal::say(up::welcome(&status, status.inbound_secret.contains_key("demo")));
+        for (name, pid) in &status.pids {
+            terminal::say(format!("  {name:<12} process {pid}"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn running(layout: &Layout) -> Result<Status> {
+    match Status::of_running(layout)? {
+        Some(status) => Ok(status),
+        None => bail!("nothing runs in {}; start it with ./run", layout.data().display()),
+    }
+}

@@ -1,0 +1,37 @@
+//! The operator's command: Portico on one machine.
+
+mod balancer;
+mod command;
+mod demo;
+mod detach;
+mod health;
+mod keys;
+mod layout;
+mod mail;
+mod nats;
+mod operator;
+mod portal;
+mod ports;
+mod postgres;
+mod process;
+mod secrets;
+mod services;
+mod status;
+mod supervisor;
+mod terminal;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match command::Cli::parse().run().await {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::note(format!("portico: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Speaking to a running stack as its operator.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tonic::Request;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::status::Status;
+
+/// No call of the operator's takes longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client for the gateway's JSON API.
+pub fn http() -> Result<reqwest::Client> {
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().context("no HTTP client")
+}
+
+/// A channel to one service.
+pub async fn channel(status: &Status, service: &str) -> Result<Channel> {
+    let address = status.grpc.get(service).with_context(|| format!("{service} has no address"))?;
+    Endpoint::from_shared(format!("http://{address}"))?
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(PATIENCE)
+        .connect()
+        .await
+        .with_context(|| format!("{service} does not answer"))
+}
+
+/// A request that carries the operator's token.
+pub fn request<T>(status: &Status, message: T) -> Result<Request<T>> {
+    let mut request = Request::new(message);
+    let token = format!("Bearer {}", status.operator_token).parse().context("the operator's token is damaged")?;
+    request.metadata_mut().insert("authorization", token);
+    Ok(request)
+}
+
+/// What a refused call says, for a person.
+pub async fn complaint(answer: reqwest::Response) -> String {
+    let status = answer.status();
+    let problem: Value = answer.json().await.unwrap_or_default();
+    let text = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut lines = vec![format!("{status}: {} {}", text("title"), text("detail")).trim().to_owned()];
+    for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let part = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
+        lines.push(format!("  {}: {}", part("field"), part("message")));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,246 @@
+//! The private PostgreSQL cluster: one cluster, a database and a set of roles for each service.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use tokio::time::Instant;
+
+use crate::layout::{ELSEWHERE, Layout, write_atomically};
+use crate::process::{Account, Identity};
+use crate::secrets::Secrets;
+use crate::supervisor::Plan;
+
+/// The oldest PostgreSQL that serves.
+const OLDEST: u32 = 15;
+/// All pools of two replicas of six services and a person with psql.
+const MAX_CONNECTIONS: u32 = 400;
+/// How long a cluster may take until it answers; replaying after a crash is part of it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The cluster of one stack.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    binaries: PathBuf,
+    folder: PathBuf,
+    account: Option<Account>,
+    port: u16,
+    password: String,
+}
+
+impl Cluster {
+    /// Finds the binaries and the place, and runs `initdb` where there is no cluster yet.
+    pub async fn prepare(layout: &Layout, secrets: &Secrets, port: u16) -> Result<Self> {
+        let account = Account::for_postgres()?;
+        let cluster =
+            Self { binaries: binaries()?, folder: place(layout, account.as_ref())?, account, port, password: secrets.text("postgres")? };
+        cluster.end_leftover().await?;
+        if !cluster.folder.join("PG_VERSION").exists() {
+            cluster.create(secrets)?;
+        }
+        Ok(cluster)
+    }
+
+    /// How the server is supervised. It stops on INT: a fast shutdown that does not wait for clients.
+    pub fn plan(&self, layout: &Layout) -> Plan {
+        let options = [
+            format!("port={}", self.port),
+            "listen_addresses=127.0.0.1".to_owned(),
+            // No socket file: a deep checkout would make its path too long, and two checkouts must not meet.
+            "unix_socket_directories=".to_owned(),
+            format!("max_connections={MAX_CONNECTIONS}"),
+            "shared_buffers=128MB".to_owned(),
+            "log_min_messages=warning".to_owned(),
+            "log_line_prefix=%m [%p] %d ".to_owned(),
+        ];
+        let mut args = vec!["-D".to_owned(), self.folder.display().to_string()];
+        for option in options {
+            args.extend(["-c".to_owned(), option]);
+        }
+        Plan {
+            name: "postgres".to_owned(),
+            program: self.binaries.join("postgres"),
+            args,
+            env: vec![("LC_ALL".to_owned(), "C".to_owned())],
+            account: self.account.clone(),
+            log: layout.log("postgres"),
+            stop: Signal::INT,
+            patience: Duration::from_secs(20),
+        }
+    }
+
+    /// The connection string of one service's own role for its own database.
+    pub fn dsn(&self, service: &str, secrets: &Secrets) -> Result<String> {
+        let password = secrets.text(&format!("postgres-{service}"))?;
+        Ok(format!("postgres://{service}:{password}@127.0.0.1:{}/{service}", self.port))
+    }
+
+    /// Waits until the server answers, then makes the roles and databases that are missing.
+    pub async fn make_databases(&self, services: &[&str], secrets: &Secrets) -> Result<()> {
+        let mut connection = self.connect().await?;
+        for service in services {
+            make_roles(&mut connection, service, &secrets.text(&format!("postgres-{service}"))?).await?;
+            make_database(&mut connection, service).await?;
+        }
+        connection.close().await.context("the connection to PostgreSQL was not closed")
+    }
+
+    async fn connect(&self) -> Result<PgConnection> {
+        let url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port);
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match PgConnection::connect(&url).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if Instant::now() >= end => return Err(error).context("PostgreSQL does not answer; see log/postgres.log"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(30)).await,
+            }
+        }
+    }
+
+    fn create(&self, secrets: &Secrets) -> Result<()> {
+        let scratch = self.folder.with_file_name(format!("pgpass-{}", std::process::id()));
+        write_atomically(&scratch, secrets.text("postgres")?.as_bytes(), 0o600)?;
+        if let Some(account) = &self.account {
+            account.own(&scratch)?;
+        }
+        let mut command = Command::new(self.binaries.join("initdb"));
+        command
+            .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .arg(format!("--pwfile={}", scratch.display()))
+            .arg("-D")
+            .arg(&self.folder)
+            .current_dir("/")
+            .stdin(Stdio::null());
+        let output = self.run_as_account(&mut command).output();
+        let _ = std::fs::remove_file(&scratch);
+        let output = output.context("initdb cannot be started")?;
+        if !output.status.success() {
+            bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+
+    fn run_as_account<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        use std::os::unix::process::CommandExt;
+        match &self.account {
+            Some(account) => command.uid(account.uid).gid(account.gid),
+            None => command,
+        }
+    }
+
+    /// Ends a postmaster of an earlier start that the record of processes does not know.
+    async fn end_leftover(&self) -> Result<()> {
+        let Ok(text) = std::fs::read_to_string(self.folder.join("postmaster.pid")) else { return Ok(()) };
+        let Some(pid) = text.lines().next().and_then(|line| line.trim().parse().ok()) else { return Ok(()) };
+        let Some(leftover) = Identity::of(pid) else { return Ok(()) };
+        if !is_postmaster_of(pid, &self.folder) {
+            return Ok(());
+        }
+        leftover.signal(Signal::INT);
+        if !leftover.gone_within(Duration::from_secs(10)).await {
+            leftover.signal(Signal::QUIT);
+            if !leftover.gone_within(Duration::from_secs(10)).await {
+                bail!("an earlier PostgreSQL (process {pid}) does not stop");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a process is a PostgreSQL of this folder, and not a stranger that got the old number.
+fn is_postmaster_of(pid: u32, folder: &Path) -> bool {
+    let Ok(output) = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output() else { return false };
+    let line = String::from_utf8_lossy(&output.stdout);
+    line.contains("postgres") && line.contains(&folder.display().to_string())
+}
+
+/// The folder with `initdb` and `postgres`, the newest that is new enough.
+fn binaries() -> Result<PathBuf> {
+    let mut candidates: Vec<PathBuf> = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    for parent in ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"] {
+        let Ok(entries) = std::fs::read_dir(parent) else { continue };
+        candidates.extend(entries.flatten().map(|entry| entry.path().join("bin")));
+    }
+    let newest = candidates
+        .into_iter()
+        .filter(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+        .filter_map(|folder| Some((version(&folder)?, folder)))
+        .max_by_key(|(version, _)| *version);
+    match newest {
+        Some((version, folder)) if version >= OLDEST => Ok(folder),
+        Some((version, _)) => bail!("PostgreSQL {version} is too old; {OLDEST} or newer is needed"),
+        None => bail!("PostgreSQL {OLDEST} or newer is not installed (Debian: apt-get install postgresql; macOS: brew install postgresql)"),
+    }
+}
+
+fn version(folder: &Path) -> Option<u32> {
+    let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_ascii_whitespace().nth(2)?.split('.').next()?.parse().ok()
+}
+
+/// Where the cluster lives: in the data folder, or elsewhere when the server's account cannot reach that.
+fn place(layout: &Layout, account: Option<&Account>) -> Result<PathBuf> {
+    let inside = layout.postgres();
+    let Some(account) = account else {
+        crate::secrets::private_folder(&inside)?;
+        return Ok(inside);
+    };
+    if let Ok(target) = std::fs::read_link(&inside)
+        && target.exists()
+    {
+        return Ok(target);
+    }
+    let folder = if account.can_enter(layout.data()) {
+        inside
+    } else {
+        let target = Path::new(ELSEWHERE).join(layout.fingerprint()).join("postgres");
+        std::fs::create_dir_all(&target).with_context(|| format!("{} cannot be made", target.display()))?;
+        let _ = std::fs::remove_file(&inside);
+        std::os::unix::fs::symlink(&target, &inside)?;
+        // The password file of initdb is written beside the cluster.
+        account.own(target.parent().unwrap_or(&target))?;
+        target
+    };
+    crate::secrets::private_folder(&folder)?;
+    account.own(&folder)?;
+    Ok(folder)
+}
+
+/// A service logs in as its own role, owner of its database, and takes on `_app` (one portal at a time) or `_system` (relay, timers, keepers) when it needs their rights.
+async fn make_roles(connection: &mut PgConnection, service: &str, password: &str) -> Result<()> {
+    let mut statements = Vec::new();
+    for (role, options) in [
+        (format!("{service}_app"), "NOLOGIN NOBYPASSRLS".to_owned()),
+        (format!("{service}_system"), "NOLOGIN BYPASSRLS".to_owned()),
+        (service.to_owned(), format!("LOGIN NOINHERIT PASSWORD '{password}'")),
+    ] {
+        let known = sqlx::query("SELECT 1 FROM pg_roles WHERE rolname = $1").bind(&role).fetch_optional(&mut *connection).await?;
+        if known.is_none() {
+            statements.push(format!("CREATE ROLE {role} {options}"));
+            if role == service {
+                statements.push(format!("GRANT {service}_app, {service}_system TO {service}"));
+            }
+        }
+    }
+    for statement in statements {
+        // Names come from the closed list of services, passwords from our own base64 text.
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await.with_context(|| format!("roles of {service}"))?;
+    }
+    Ok(())
+}
+
+async fn make_database(connection: &mut PgConnection, service: &str) -> Result<()> {
+    let known: i64 =
+        sqlx::query("SELECT count(*) FROM pg_database WHERE datname = $1").bind(service).fetch_one(&mut *connection).await?.get(0);
+    if known > 0 {
+        return Ok(());
+    }
+    for statement in [format!("CREATE DATABASE {service} OWNER {service}"), format!("REVOKE ALL ON DATABASE {service} FROM PUBLIC")] {
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await.with_context(|| format!("database of {service}"))?;
+    }
+    Ok(())
+}
