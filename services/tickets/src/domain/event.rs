@@ -1,0 +1,124 @@
+//! What happened to a ticket. Each event raises the ticket's version by one.
+
+use super::change::{FieldChange, Patch};
+use super::collaborator::Collaborator;
+use super::ids::{CollaboratorId, ItemId, OrganizationId, PersonId, TicketId};
+use super::kinds::{Channel, DueKind, Reason, Visibility};
+use super::status::Status;
+use super::ticket::Ticket;
+use super::timer::Due;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The ticket came to be.
+    Created {
+        /// Its first state, version 0.
+        ticket: Box<Ticket>,
+        /// Markdown.
+        description: String,
+        /// Names the `created` item of the timeline: the description's files hang on it.
+        item: ItemId,
+    },
+    /// The writer's address was proven.
+    Verified {
+        /// Whose it is now.
+        requester: PersonId,
+        /// And whose members see it.
+        organization: Option<OrganizationId>,
+    },
+    /// A public comment or an internal note.
+    Commented {
+        /// Names the item.
+        item: ItemId,
+        /// Markdown.
+        body: String,
+        /// Who reads it.
+        visibility: Visibility,
+        /// How it came in.
+        channel: Channel,
+        /// The same command also moves the status.
+        with_status: bool,
+    },
+    /// The status moved.
+    StatusChanged {
+        /// From.
+        from: Status,
+        /// To.
+        to: Status,
+        /// The party, for `waiting_third_party`.
+        sub_status: Option<String>,
+        /// Why, for `resolved` and `closed`.
+        reason: Option<Reason>,
+        /// The timers of the new status.
+        due: Vec<Due>,
+        /// Counts as a reopening.
+        reopens: bool,
+        /// Nobody is told apart from who looks (an agent's change of fields, and what a comment's mail says already).
+        silent: bool,
+    },
+    /// Fields were changed.
+    Changed {
+        /// The new values.
+        patch: Patch,
+        /// What the history says.
+        history: Vec<FieldChange>,
+    },
+    /// The customer rated.
+    Rated {
+        /// 1 to 5.
+        score: u8,
+        /// May be empty.
+        comment: String,
+    },
+    /// The customer started the timers anew.
+    KeptOpen {
+        /// The timers from now on.
+        due: Vec<Due>,
+    },
+    /// A reminder fell due, or several that were missed.
+    Reminded {
+        /// `Reminder` or `CloseReminder`.
+        kind: DueKind,
+        /// What stays armed.
+        due: Vec<Due>,
+    },
+    /// A follow-up was made of it.
+    FollowedUp {
+        /// The new ticket.
+        follow_up: TicketId,
+    },
+    /// Somebody got a share, or another one than before.
+    Shared {
+        /// The share as it is now.
+        share: Collaborator,
+        /// They had none before.
+        new: bool,
+        /// They have no account yet.
+        unregistered: bool,
+    },
+    /// A share was taken away.
+    Unshared {
+        /// Which.
+        id: CollaboratorId,
+        /// Whose.
+        person: PersonId,
+    },
+}
+
+impl Event {
+    /// Whether customers may know of it. What is not public moves neither the customer's version nor their time of the last update.
+    pub fn is_public(&self) -> bool {
+        match self {
+            Self::Commented { visibility, .. } => *visibility == Visibility::Public,
+            Self::Changed { patch, .. } => !patch.is_internal(),
+            Self::Reminded { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the timers changed.
+    pub const fn moves_timers(&self) -> bool {
+        matches!(self, Self::StatusChanged { .. } | Self::KeptOpen { .. } | Self::Reminded { .. })
+    }
+}

@@ -1,0 +1,28 @@
+//! The rules of tickets, pure and synchronous: time, ids and policies are arguments.
+
+pub mod access;
+pub mod change;
+pub mod collaborator;
+pub mod command;
+pub mod create;
+pub mod decide;
+pub mod event;
+pub mod evolve;
+pub mod ids;
+pub mod kinds;
+pub mod lifecycle;
+pub mod notice;
+pub mod policy;
+pub mod priority;
+pub mod refusal;
+pub mod reply;
+pub mod satisfaction;
+pub mod status;
+pub mod ticket;
+pub mod timer;
+pub mod words;
+
+#[cfg(test)]
+mod properties_test;
+#[cfg(test)]
+mod transitions_test;

@@ -1,0 +1,421 @@
+//! The transition table of the lifecycle as a table: status × what happens × profile → what comes out (LC-2 to LC-18, S39).
+
+use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
+
+use super::access::{Actor, Relation};
+use super::change::Patch;
+use super::command::{Command, Comment, Next};
+use super::decide::decide;
+use super::evolve::evolve;
+use super::ids::{GroupId, ItemId, PersonId, TicketId};
+use super::kinds::{Access, Channel, Priority, Reason, TicketType, Visibility};
+use super::policy::{ClosedUpdate, CustomerClose, PriorityEntry, Reopen, Rules, Survey};
+use super::refusal::Refusal;
+use super::status::Status;
+use super::ticket::{Place, Ticket};
+use super::timer::armed;
+
+pub(super) const T0: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+pub(super) fn person(n: u128) -> PersonId {
+    PersonId::new(Uuid::from_u128(n))
+}
+
+pub(super) fn item() -> ItemId {
+    ItemId::new(Uuid::from_u128(99))
+}
+
+/// The five shipped profiles, as lifecycle.md lists their policies.
+pub(super) fn profile(n: usize) -> Rules {
+    let mut rules = Rules::default();
+    let policies = &mut rules.policies;
+    policies.reopen = [Reopen::OnComment, Reopen::OnComment, Reopen::ExplicitWithComment, Reopen::OnComment, Reopen::OnComment][n];
+    policies.customer_close =
+        [CustomerClose::Never, CustomerClose::Never, CustomerClose::WhenResolved, CustomerClose::AnyTime, CustomerClose::AnyTime][n];
+    policies.survey = [Survey::Ask, Survey::Off, Survey::Require, Survey::Ask, Survey::Ask][n];
+    policies.closed_update = [
+        ClosedUpdate::FollowUpLink,
+        ClosedUpdate::FollowUpLink,
+        ClosedUpdate::Refuse,
+        ClosedUpdate::AutoNewCase,
+        ClosedUpdate::AutoNewCase,
+    ][n];
+    policies.guest_requests = n == 3;
+    policies.priority_entry =
+        [PriorityEntry::Agents, PriorityEntry::Matrix, PriorityEntry::Matrix, PriorityEntry::Customer, PriorityEntry::Agents][n];
+    if n == 0 {
+        rules.timers.auto_close_seconds = 0;
+    }
+    rules
+}
+
+/// A ticket of person 1 that stands at `status` since T0; person 3 is its agent once somebody owns it.
+pub(super) fn ticket(status: Status, rules: &Rules) -> Ticket {
+    let past_new = status != Status::New;
+    Ticket {
+        id: TicketId::new(Uuid::from_u128(7)),
+        portal: "demo".parse().unwrap(),
+        number: "DEMO-1".into(),
+        version: 5,
+        public_version: 5,
+        subject: "Printer".into(),
+        ticket_type: TicketType::Request,
+        channel: Channel::Portal,
+        status,
+        sub_status: (status == Status::WaitingThirdParty).then(|| "Hetzner".into()),
+        reason: matches!(status, Status::Resolved | Status::Closed).then_some(Reason::Answered),
+        impact: None,
+        urgency: None,
+        priority: Priority::Normal,
+        place: Place::default(),
+        group: None,
+        assignee: past_new.then(|| person(3)),
+        requester: Some(person(1)),
+        guest: None,
+        contact_name: String::new(),
+        organization: None,
+        follow_up_of: None,
+        tags: Vec::new(),
+        satisfaction: None,
+        reopen_count: 0,
+        keep_open_count: 0,
+        due: armed(status, &rules.timers, T0),
+        collaborators: Vec::new(),
+        created_at: T0,
+        updated_at: T0,
+        public_updated_at: T0,
+        first_replied_at: None,
+        resolved_at: None,
+        closed_at: None,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// A customer's comment by requester, colleague or writing collaborator.
+    Comments,
+    /// The explicit reopening by the requester.
+    Reopens,
+    /// The customer's close with a score.
+    Closes,
+    /// The customer's close without one.
+    ClosesUnrated,
+    Rates,
+    Keeps,
+    /// An agent's public reply without a status.
+    Replies,
+    Notes,
+    RepliesWith(Status),
+    /// An agent's change of fields.
+    Sets(Status),
+    Assigns,
+    AgentReopens,
+    AgentCloses,
+    FollowsUp,
+    AutoResolves,
+    AutoCloses,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Out {
+    To(Status),
+    /// Goes through, the status stays.
+    Stays,
+    /// Nothing happens, which is no refusal.
+    Nothing,
+    NewCase,
+    State,
+    Policy,
+    Role,
+    ClosedWithLink,
+    Closed,
+    SurveyOff,
+    Field(&'static str),
+}
+
+use Does::*;
+use Out::*;
+use Status::{Assigned, New, PendingSupport, Resolved, WaitingCustomer, WaitingThirdParty};
+const SHUT: Status = Status::Closed;
+const OPEN: [Status; 5] = [New, Assigned, WaitingCustomer, WaitingThirdParty, PendingSupport];
+const ALL: [usize; 5] = [0, 1, 2, 3, 4];
+
+struct Row(Vec<Status>, Does, &'static [usize], Out);
+
+/// The table. Each (status, act, profile) must be covered exactly once.
+fn table() -> Vec<Row> {
+    let any = || Status::ALL.to_vec();
+    let mut rows = vec![
+        // The customer comments.
+        Row(vec![New, PendingSupport], Comments, &ALL, Stays),
+        Row(vec![Assigned, WaitingCustomer, WaitingThirdParty], Comments, &ALL, To(PendingSupport)),
+        Row(vec![Resolved], Comments, &[0, 1, 3, 4], To(PendingSupport)),
+        Row(vec![Resolved], Comments, &[2], Stays),
+        Row(vec![SHUT], Comments, &[0, 1], ClosedWithLink),
+        Row(vec![SHUT], Comments, &[2], Out::Closed),
+        Row(vec![SHUT], Comments, &[3, 4], NewCase),
+        // The customer reopens.
+        Row(vec![Resolved], Reopens, &ALL, To(PendingSupport)),
+        Row([OPEN.to_vec(), vec![SHUT]].concat(), Reopens, &ALL, State),
+        // The customer closes.
+        Row(OPEN.to_vec(), Closes, &[0, 1, 2], Policy),
+        Row(vec![Resolved], Closes, &[0, 1], Policy),
+        Row(vec![Resolved], Closes, &[2, 3, 4], To(SHUT)),
+        Row(OPEN.to_vec(), Closes, &[3, 4], To(SHUT)),
+        Row(vec![SHUT], Closes, &ALL, State),
+        Row(vec![Resolved], ClosesUnrated, &[2], Field("satisfaction")),
+        Row(vec![Resolved], ClosesUnrated, &[0, 1], Policy),
+        Row(vec![Resolved], ClosesUnrated, &[3, 4], To(SHUT)),
+        Row(OPEN.to_vec(), ClosesUnrated, &[0, 1, 2], Policy),
+        Row(OPEN.to_vec(), ClosesUnrated, &[3, 4], To(SHUT)),
+        Row(vec![SHUT], ClosesUnrated, &ALL, State),
+        // The customer rates.
+        Row(vec![Resolved, SHUT], Rates, &[0, 2, 3, 4], Stays),
+        Row(OPEN.to_vec(), Rates, &[0, 2, 3, 4], State),
+        Row(any(), Rates, &[1], SurveyOff),
+        // Keep it open: only where timers run.
+        Row(vec![WaitingCustomer, Resolved], Keeps, &ALL, Stays),
+        Row(vec![New, Assigned, WaitingThirdParty, PendingSupport, SHUT], Keeps, &ALL, State),
+        // An agent replies without a status.
+        Row(vec![New], Replies, &ALL, To(Assigned)),
+        Row(vec![Assigned, WaitingCustomer, WaitingThirdParty, PendingSupport, Resolved], Replies, &ALL, Stays),
+        Row(vec![SHUT], Replies, &ALL, State),
+        // A note is always allowed.
+        Row(any(), Notes, &ALL, Stays),
+        // Who owns it.
+        Row(vec![New], Assigns, &ALL, To(Assigned)),
+        Row(vec![Assigned, WaitingCustomer, WaitingThirdParty, PendingSupport, Resolved], Assigns, &ALL, Stays),
+        Row(vec![SHUT], Assigns, &ALL, State),
+        Row(vec![Resolved], AgentReopens, &ALL, To(Assigned)),
+        Row([OPEN.to_vec(), vec![SHUT]].concat(), AgentReopens, &ALL, State),
+        Row(any(), AgentCloses, &ALL, Role),
+        // Follow-ups in every profile.
+        Row(vec![Resolved, SHUT], FollowsUp, &ALL, Stays),
+        Row(OPEN.to_vec(), FollowsUp, &ALL, State),
+        // Timers.
+        Row(vec![WaitingCustomer], AutoResolves, &[1, 2, 3, 4], To(Resolved)),
+        Row(vec![WaitingCustomer], AutoResolves, &[0], To(SHUT)),
+        Row(vec![New, Assigned, WaitingThirdParty, PendingSupport, SHUT], AutoResolves, &ALL, Nothing),
+        Row(vec![Resolved], AutoCloses, &ALL, To(SHUT)),
+        Row(vec![New, Assigned, WaitingThirdParty, PendingSupport, SHUT], AutoCloses, &ALL, Nothing),
+    ];
+    for to in [Assigned, WaitingCustomer, WaitingThirdParty] {
+        let others: Vec<Status> = OPEN.iter().copied().filter(|from| *from != to).collect();
+        for act in [RepliesWith(to), Sets(to)] {
+            rows.push(Row(others.clone(), act, &ALL, To(to)));
+            if to != New {
+                rows.push(Row(vec![to, SHUT], act, &ALL, State));
+            }
+            let by_comment = act == RepliesWith(Assigned);
+            rows.push(Row(vec![Resolved], act, &ALL, if by_comment { To(Assigned) } else { State }));
+        }
+    }
+    for act in [RepliesWith(Resolved), Sets(Resolved)] {
+        rows.push(Row(OPEN.to_vec(), act, &[1, 2, 3, 4], To(Resolved)));
+        rows.push(Row(OPEN.to_vec(), act, &[0], To(SHUT)));
+        rows.push(Row(vec![Resolved, SHUT], act, &ALL, State));
+    }
+    for to in [New, PendingSupport, SHUT] {
+        rows.push(Row(any(), RepliesWith(to), &ALL, State));
+        rows.push(Row(any(), Sets(to), &ALL, State));
+    }
+    rows
+}
+
+fn said(visibility: Option<Visibility>, status: Option<Status>) -> Command {
+    let sub_status = (status == Some(WaitingThirdParty)).then(|| "Hetzner".to_owned());
+    let next = Next { status, sub_status, reason: None };
+    Command::Comment(Comment { item: item(), body: "Hello".into(), visibility, channel: Channel::Portal, next })
+}
+
+fn command(does: Does) -> (Actor, Command, OffsetDateTime) {
+    let customer = Actor::Person(person(1), Relation::Requester);
+    let agent = Actor::Person(person(3), Relation::Staff);
+    let later = T0 + Duration::seconds(60);
+    let channel = Channel::Portal;
+    let close = |score| Command::Close { score, comment: String::new(), item: item(), channel };
+    let reopen = || Command::Reopen { comment: "Still broken".into(), item: item(), channel };
+    let set = |status: Option<Status>, patch| {
+        let sub_status = (status == Some(WaitingThirdParty)).then(|| "Hetzner".to_owned());
+        Command::Update { patch, next: Next { status, sub_status, reason: None } }
+    };
+    match does {
+        Comments => (customer, said(None, None), later),
+        Reopens => (customer, reopen(), later),
+        Closes => (customer, close(Some(4)), later),
+        ClosesUnrated => (customer, close(None), later),
+        Rates => (customer, Command::Rate { score: 5, comment: String::new() }, later),
+        Keeps => (customer, Command::KeepOpen, later),
+        Replies => (agent, said(None, None), later),
+        Notes => (agent, said(Some(Visibility::Internal), None), later),
+        RepliesWith(status) => (agent, said(Some(Visibility::Public), Some(status)), later),
+        Sets(status) => (agent, set(Some(status), Patch::default()), later),
+        Assigns => {
+            let group = Some(Some(GroupId::new(Uuid::from_u128(50))));
+            (agent, set(None, Patch { group, ..Patch::default() }), later)
+        }
+        AgentReopens => (agent, reopen(), later),
+        AgentCloses => (agent, close(None), later),
+        FollowsUp => (customer, Command::FollowUp { follow_up: TicketId::new(Uuid::from_u128(8)) }, later),
+        AutoResolves | AutoCloses => (Actor::System, Command::Tick, T0 + Duration::days(30)),
+    }
+}
+
+fn outcome(before: &Ticket, does: Does, rules: &Rules) -> Out {
+    let (actor, command, now) = command(does);
+    if matches!(does, Comments) && super::reply::makes_new_case(before, Relation::Requester, rules) {
+        return NewCase;
+    }
+    match decide(before, actor, &command, rules, now) {
+        Ok(events) if events.is_empty() => Nothing,
+        Ok(events) => {
+            let after = events.iter().fold(before.clone(), |ticket, event| evolve(ticket, event, actor, now));
+            if after.status == before.status { Stays } else { To(after.status) }
+        }
+        Err(Refusal::InvalidTransition { .. }) => State,
+        Err(Refusal::Policy(_)) => Policy,
+        Err(Refusal::Forbidden) => Role,
+        Err(Refusal::TicketClosed { follow_up: true }) => ClosedWithLink,
+        Err(Refusal::TicketClosed { follow_up: false }) => Out::Closed,
+        Err(Refusal::SurveyOff) => SurveyOff,
+        Err(Refusal::Field { field, .. }) => Field(field),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_table_of_the_lifecycle_holds_for_every_profile() {
+    let mut seen = std::collections::BTreeSet::new();
+    for Row(statuses, does, profiles, expected) in table() {
+        for status in statuses {
+            for n in profiles {
+                assert!(seen.insert((status, format!("{does:?}"), *n)), "{status:?} {does:?} P{n} is in the table twice");
+                let rules = profile(*n);
+                // P0 closes what it resolves, but a ticket may stand at resolved from before the setting.
+                let before = ticket(status, &rules);
+                assert_eq!(outcome(&before, does, &rules), expected, "P{n}: {status:?} {does:?}");
+            }
+        }
+    }
+    let acts = seen.iter().map(|(_, act, _)| act.clone()).collect::<std::collections::BTreeSet<_>>();
+    let timers_of_resolved = 2 * 5;
+    assert_eq!(seen.len() + timers_of_resolved, acts.len() * 7 * 5, "a case of the table is missing");
+}
+
+#[test]
+fn a_colleague_and_a_writing_collaborator_move_it_like_the_requester() {
+    let rules = profile(3);
+    for relation in [Relation::Colleague, Relation::Collaborator(Access::Write)] {
+        let before = ticket(WaitingCustomer, &rules);
+        let actor = Actor::Person(person(2), relation);
+        let events = decide(&before, actor, &said(None, None), &rules, T0).unwrap();
+        let after = events.iter().fold(before, |ticket, event| evolve(ticket, event, actor, T0));
+        assert_eq!((after.status, after.due.len()), (PendingSupport, 0));
+    }
+    let reader = Actor::Person(person(2), Relation::Collaborator(Access::Read));
+    assert_eq!(decide(&ticket(Assigned, &rules), reader, &said(None, None), &rules, T0), Err(Refusal::Forbidden));
+}
+
+#[test]
+fn a_collaborator_neither_closes_nor_rates_nor_reopens_nor_shares() {
+    let rules = profile(3);
+    let actor = Actor::Person(person(2), Relation::Collaborator(Access::Write));
+    for does in [Reopens, Closes, Rates, Keeps] {
+        let (_, command, now) = command(does);
+        assert_eq!(decide(&ticket(Resolved, &rules), actor, &command, &rules, now), Err(Refusal::Forbidden), "{does:?}");
+    }
+}
+
+#[test]
+fn a_customer_who_sends_an_agents_field_is_refused_and_nothing_is_stored() {
+    let rules = profile(3);
+    let actor = Actor::Person(person(1), Relation::Requester);
+    for bad in [said(Some(Visibility::Public), None), said(Some(Visibility::Internal), None), said(None, Some(Resolved))] {
+        assert_eq!(decide(&ticket(Assigned, &rules), actor, &bad, &rules, T0), Err(Refusal::Forbidden));
+    }
+}
+
+#[test]
+fn waiting_for_a_third_party_needs_its_name_and_only_that_status_takes_one() {
+    // LC-5.
+    let rules = profile(4);
+    let agent = Actor::Person(person(3), Relation::Staff);
+    let reply = |status, sub_status: Option<&str>| {
+        let next = Next { status, sub_status: sub_status.map(str::to_owned), reason: None };
+        Command::Comment(Comment { item: item(), body: "x".into(), visibility: None, channel: Channel::Portal, next })
+    };
+    for (status, party, code) in [
+        (Some(WaitingThirdParty), None, "required"),
+        (Some(WaitingThirdParty), Some("  "), "required"),
+        (Some(Assigned), Some("Hetzner"), "not_allowed"),
+        (None, Some("Hetzner"), "not_allowed"),
+    ] {
+        let refused = decide(&ticket(New, &rules), agent, &reply(status, party), &rules, T0);
+        assert!(matches!(refused, Err(Refusal::Field { field: "sub_status", code: found, .. }) if found == code), "{status:?} {party:?}");
+    }
+    assert!(decide(&ticket(New, &rules), agent, &reply(Some(WaitingThirdParty), Some("Hetzner")), &rules, T0).is_ok());
+}
+
+#[test]
+fn reopening_counts_and_a_close_reason_is_recorded() {
+    let rules = profile(3);
+    let before = ticket(Resolved, &rules);
+    let (actor, reopen, now) = command(Reopens);
+    let events = decide(&before, actor, &reopen, &rules, now).unwrap();
+    let after = events.iter().fold(before.clone(), |ticket, event| evolve(ticket, event, actor, now));
+    assert_eq!((after.reopen_count, after.reason, after.resolved_at), (1, None, None));
+    let (actor, close, now) = command(Closes);
+    let events = decide(&before, actor, &close, &rules, now).unwrap();
+    let after = events.iter().fold(before.clone(), |ticket, event| evolve(ticket, event, actor, now));
+    assert_eq!((after.reason, after.satisfaction.map(|rating| rating.score)), (Some(Reason::CustomerClosed), Some(4)));
+    let (actor, tick, now) = command(AutoCloses);
+    let events = decide(&before, actor, &tick, &rules, now).unwrap();
+    let after = events.iter().fold(before, |ticket, event| evolve(ticket, event, actor, now));
+    assert_eq!(after.reason, Some(Reason::ResolvedExpired));
+}
+
+#[test]
+fn a_rating_may_be_changed_for_thirty_days_from_the_first() {
+    let rules = profile(3);
+    let actor = Actor::Person(person(1), Relation::Requester);
+    let rate = Command::Rate { score: 2, comment: "slow".into() };
+    let mut rated = ticket(SHUT, &rules);
+    for (day, ok) in [(0, true), (29, true), (31, false)] {
+        let now = T0 + Duration::days(day);
+        let answer = decide(&rated, actor, &rate, &rules, now);
+        assert_eq!(answer.is_ok(), ok, "day {day}");
+        if let Ok(events) = answer {
+            rated = events.iter().fold(rated, |ticket, event| evolve(ticket, event, actor, now));
+        }
+    }
+    assert_eq!(rated.satisfaction.unwrap().first_rated_at, T0);
+}
+
+#[test]
+fn it_is_kept_open_three_times_in_a_row_and_no_more() {
+    let rules = profile(3);
+    let actor = Actor::Person(person(1), Relation::Requester);
+    let mut waiting = ticket(WaitingCustomer, &rules);
+    for round in 1..=3 {
+        let now = T0 + Duration::hours(round);
+        for event in decide(&waiting, actor, &Command::KeepOpen, &rules, now).unwrap() {
+            waiting = evolve(waiting, &event, actor, now);
+        }
+        assert_eq!(waiting.due.last().unwrap().at, now + Duration::days(4));
+    }
+    assert!(matches!(decide(&waiting, actor, &Command::KeepOpen, &rules, T0), Err(Refusal::InvalidTransition { .. })));
+}
+
+#[test]
+fn missed_reminders_are_one_and_a_stale_wake_up_does_nothing() {
+    let rules = profile(3);
+    let waiting = ticket(WaitingCustomer, &rules);
+    let after_two = T0 + Duration::days(2);
+    let events = decide(&waiting, Actor::System, &Command::Tick, &rules, after_two).unwrap();
+    assert_eq!(events.len(), 1);
+    let reminded = evolve(waiting, &events[0], Actor::System, after_two);
+    assert_eq!(reminded.due.len(), 2);
+    assert_eq!(reminded.public_version, 5, "a reminder is no news for the customer's version");
+    assert!(decide(&reminded, Actor::System, &Command::Tick, &rules, after_two).unwrap().is_empty());
+}

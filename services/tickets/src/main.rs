@@ -1,0 +1,3 @@
+//! Starts the tickets service.
+
+fn main() {}
