@@ -1,0 +1,165 @@
+//! What is settled about a request before anything looks at its path: source, deadline, trace, slot, rate.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use chassis::deadline::Deadline;
+use chassis::error::Error;
+use chassis::telemetry;
+use tracing::Instrument;
+
+use crate::error::{Problem, with_trace};
+use crate::limits::{Kind, Weight};
+use crate::source;
+use crate::state::AppState;
+
+/// How long a request may take in all, its body included.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same for uploads and downloads.
+const FILE_PATIENCE: Duration = Duration::from_secs(600);
+
+/// What is known of a request when it arrives.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The client's address.
+    pub source: IpAddr,
+    /// Until when an answer is of use.
+    pub deadline: Deadline,
+}
+
+impl Default for Arrival {
+    fn default() -> Self {
+        Self { source: IpAddr::V4(Ipv4Addr::UNSPECIFIED), deadline: Deadline::default() }
+    }
+}
+
+/// What a path is, as far as load and limits care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// The portal in the path, if any.
+    pub portal: Option<&'a str>,
+    weight: Weight,
+    /// Carries a file: it may take long.
+    file: bool,
+    /// A live stream: it stays open and has its own bound.
+    live: bool,
+    /// Styles, scripts, fonts: not counted.
+    asset: bool,
+}
+
+impl<'a> Route<'a> {
+    /// Reads the first parts of a path.
+    pub fn of(method: &Method, path: &'a str) -> Self {
+        let mut parts = path.trim_start_matches('/').split('/');
+        let (portal, rest) = match (parts.next(), parts.next(), parts.next()) {
+            (Some("api"), Some("v1"), Some("portals")) => (parts.next(), parts.next()),
+            (Some("portal" | "desk"), portal, next) => (portal, next),
+            _ => (None, None),
+        };
+        let weight = match rest {
+            Some("suggest") => Weight::Extra,
+            Some("search") => Weight::Search,
+            _ if crate::csrf::is_write(method) => Weight::Write,
+            _ => Weight::Read,
+        };
+        Self {
+            portal: portal.filter(|portal| !portal.is_empty()),
+            file: matches!(rest, Some("uploads" | "attachments" | "files" | "inbound-email")),
+            live: rest == Some("live"),
+            asset: path.starts_with("/assets/"),
+            weight,
+        }
+    }
+}
+
+/// Traces a request and settles what [`Arrival`] holds; turns it away when there is too much to do or this source asks too often.
+pub async fn arrive(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let source = source::of(request.headers(), request.extensions(), state.proxies());
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    // The path of a one-time link holds its token, so only its shape goes into traces and logs (S09).
+    let span = tracing::info_span!("http", otel.name = %shape(&method, &path), otel.kind = "server", http.request.method = %method);
+    if let Some(parent) = request.headers().get("traceparent").and_then(|value| value.to_str().ok()) {
+        telemetry::continue_trace(&span, parent);
+    }
+    let route = Route::of(&method, &path);
+    let trace_id = span.in_scope(telemetry::trace_id);
+    let trace_id = if trace_id.is_empty() { hex::encode(state.random().bytes::<16>()) } else { trace_id };
+    let patience = if route.file { FILE_PATIENCE } else { PATIENCE };
+    request.extensions_mut().insert(Arrival { source, deadline: Deadline::default() });
+    let header = HeaderValue::from_str(&trace_id).ok();
+    let work = async {
+        let slot = match admit(&state, &route, source) {
+            Ok(slot) => slot,
+            Err(error) => return Problem::from(error).into_response(),
+        };
+        let answer = async { next.run(request).await };
+        let response = if route.live {
+            answer.await
+        } else {
+            tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| Problem::from(Error::Deadline).into_response())
+        };
+        drop(slot);
+        response
+    };
+    let mut response = with_trace(trace_id, work).instrument(span).await;
+    if let Some(value) = header {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}
+
+fn admit(state: &AppState, route: &Route<'_>, source: IpAddr) -> Result<Option<crate::limits::Slot>, Error> {
+    if route.asset || route.live {
+        return Ok(None);
+    }
+    let portal = route.portal.and_then(|slug| state.portals().get(slug));
+    let per_minute = portal.as_ref().map_or(Kind::Requests.setting().1, |portal| portal.limit(Kind::Requests));
+    // Paths of portals that do not exist share one set of buckets, or guessing names would fill the memory.
+    let name = portal.as_ref().map_or("", |portal| portal.slug.as_str());
+    state.limits().take(name, Kind::Requests, source, per_minute.saturating_mul(state.limit_factor()))?;
+    state.in_flight().enter(route.weight).map(Some)
+}
+
+/// Method and path without what identifies anybody.
+fn shape(method: &Method, path: &str) -> String {
+    let shaped: Vec<&str> = path
+        .split('/')
+        .enumerate()
+        .map(|(at, part)| {
+            let plain = part.len() <= 24 && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte == b'.');
+            if plain || at < 3 && part.len() <= 40 { part } else { "{}" }
+        })
+        .collect();
+    format!("{method} {}", shaped.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_its_portal_and_its_weight() {
+        let of = |method: Method, path: &'static str| Route::of(&method, path);
+        assert_eq!(of(Method::GET, "/api/v1/portals/demo/tickets/DEMO-1").portal, Some("demo"));
+        assert_eq!(of(Method::GET, "/portal/demo").portal, Some("demo"));
+        assert_eq!(of(Method::GET, "/desk/demo/tickets").portal, Some("demo"));
+        assert_eq!(of(Method::GET, "/").portal, None);
+        assert_eq!(of(Method::GET, "/api/v1/portals/demo/suggest").weight, Weight::Extra);
+        assert_eq!(of(Method::POST, "/api/v1/portals/demo/tickets").weight, Weight::Write);
+        assert!(of(Method::GET, "/api/v1/portals/demo/live").live);
+        assert!(of(Method::POST, "/api/v1/portals/demo/uploads").file);
+    }
+
+    #[test]
+    fn a_one_time_token_never_gets_into_a_trace_s09() {
+        let shaped = shape(&Method::GET, "/portal/demo/invite/AbCdEf0123456789AbCdEf0123456789");
+        assert_eq!(shaped, "GET /portal/demo/invite/{}");
+        let shaped = shape(&Method::GET, "/api/v1/portals/demo/tickets/DEMO-7/timeline");
+        assert_eq!(shaped, "GET /api/v1/portals/demo/tickets/{}/timeline");
+    }
+}

@@ -1,0 +1,103 @@
+//! The gRPC clients of the other services: one balanced channel each, in the gateway's name.
+
+use chassis::peers::{PeerChannel, Peers};
+use portico_proto::community::v1 as community;
+use portico_proto::identity::v1 as identity;
+use portico_proto::knowledge::v1 as knowledge;
+use portico_proto::notifier::v1 as notifier;
+use portico_proto::tickets::v1 as tickets;
+
+/// Largest raw mail that is handed on, with room for the message around it.
+const MAIL_BYTES: usize = 51 * 1024 * 1024;
+
+/// The channels; a client is made for each call, which costs nothing.
+#[derive(Clone)]
+pub struct Clients {
+    identity: PeerChannel,
+    tickets: PeerChannel,
+    knowledge: PeerChannel,
+    community: PeerChannel,
+    notifier: PeerChannel,
+}
+
+/// Declares one accessor a gRPC service.
+macro_rules! clients {
+    ($( $(#[$meta:meta])* $name:ident: $client:path, $channel:ident; )*) => {
+        impl Clients {
+            $(
+                $(#[$meta])*
+                pub fn $name(&self) -> $client {
+                    <$client>::new(self.$channel.clone())
+                }
+            )*
+        }
+    };
+}
+
+clients! {
+    /// Portals and their settings.
+    portals: identity::portals_service_client::PortalsServiceClient<PeerChannel>, identity;
+    /// Sign-in, sessions.
+    sessions: identity::sessions_service_client::SessionsServiceClient<PeerChannel>, identity;
+    /// Sign-up, links, passwords.
+    accounts: identity::accounts_service_client::AccountsServiceClient<PeerChannel>, identity;
+    /// The human check.
+    captcha: identity::captcha_service_client::CaptchaServiceClient<PeerChannel>, identity;
+    /// People.
+    people: identity::people_service_client::PeopleServiceClient<PeerChannel>, identity;
+    /// Invitations.
+    invitations: identity::invitations_service_client::InvitationsServiceClient<PeerChannel>, identity;
+    /// Organisations.
+    organizations: identity::organizations_service_client::OrganizationsServiceClient<PeerChannel>, identity;
+    /// Tickets.
+    tickets: tickets::tickets_service_client::TicketsServiceClient<PeerChannel>, tickets;
+    /// Comments and timelines.
+    conversation: tickets::conversation_service_client::ConversationServiceClient<PeerChannel>, tickets;
+    /// Departments, products, categories, groups.
+    catalog: tickets::catalog_service_client::CatalogServiceClient<PeerChannel>, tickets;
+    /// Collaborators of tickets.
+    collaborators: tickets::collaborators_service_client::CollaboratorsServiceClient<PeerChannel>, tickets;
+    /// Files of tickets.
+    ticket_files: tickets::attachments_service_client::AttachmentsServiceClient<PeerChannel>, tickets;
+    /// Articles.
+    articles: knowledge::articles_service_client::ArticlesServiceClient<PeerChannel>, knowledge;
+    /// Comments under articles.
+    article_comments: knowledge::article_comments_service_client::ArticleCommentsServiceClient<PeerChannel>, knowledge;
+    /// Announcements.
+    announcements: knowledge::announcements_service_client::AnnouncementsServiceClient<PeerChannel>, knowledge;
+    /// Search and suggestions.
+    search: knowledge::search_service_client::SearchServiceClient<PeerChannel>, knowledge;
+    /// Forums.
+    forums: community::forums_service_client::ForumsServiceClient<PeerChannel>, community;
+    /// Topics.
+    topics: community::topics_service_client::TopicsServiceClient<PeerChannel>, community;
+    /// Posts.
+    posts: community::posts_service_client::PostsServiceClient<PeerChannel>, community;
+    /// Files of topics and posts.
+    community_files: community::attachments_service_client::AttachmentsServiceClient<PeerChannel>, community;
+    /// The bell.
+    notifications: notifier::notifications_service_client::NotificationsServiceClient<PeerChannel>, notifier;
+    /// What a person wants to be told.
+    preferences: notifier::preferences_service_client::PreferencesServiceClient<PeerChannel>, notifier;
+}
+
+impl Clients {
+    /// Channels to all five services.
+    ///
+    /// # Errors
+    /// Names the peer that has no address.
+    pub fn new(peers: &Peers) -> anyhow::Result<Self> {
+        Ok(Self {
+            identity: peers.channel("identity")?,
+            tickets: peers.channel("tickets")?,
+            knowledge: peers.channel("knowledge")?,
+            community: peers.channel("community")?,
+            notifier: peers.channel("notifier")?,
+        })
+    }
+
+    /// The door for mail that comes in; takes messages larger than other calls do.
+    pub fn inbound(&self) -> notifier::inbound_service_client::InboundServiceClient<PeerChannel> {
+        notifier::inbound_service_client::InboundServiceClient::new(self.notifier.clone()).max_encoding_message_size(MAIL_BYTES)
+    }
+}

@@ -1,0 +1,223 @@
+//! The OpenAPI 3.1 document, generated from the handlers and completed with what holds for every call, and the page to browse it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, HttpMethod, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required,
+    ResponseBuilder, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::error::{Problem, ProblemDocument};
+use crate::security::DOCS_CSP;
+use crate::state::AppState;
+
+/// The document before the handlers add to it.
+pub fn base() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Portico")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "The JSON API of a support portal. Portal-scoped resources live under `/api/v1/portals/{portal}`. Refusals are `application/problem+json`.",
+        ))
+        .build();
+    let mut components = Components::new();
+    components.schemas.insert("Problem".into(), ProblemDocument::schema());
+    let mut nested = Vec::new();
+    <ProblemDocument as ToSchema>::schemas(&mut nested);
+    components.schemas.extend(nested);
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::session::COOKIE)));
+    components.security_schemes.insert("bearer".into(), RefOr::T(bearer));
+    components.security_schemes.insert("cookie".into(), RefOr::T(cookie));
+    OpenApiBuilder::new().info(info).components(Some(components)).build()
+}
+
+/// Adds what no handler says for itself: the refusals of every call, the headers of writes, who may call, and that bodies are closed.
+pub fn complete(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            refuse(&method, path, operation);
+            accept_headers(&method, operation);
+            operation.security = Some(security(path));
+        }
+    }
+    close_bodies(document);
+}
+
+fn operations(item: &mut PathItem) -> Vec<(HttpMethod, &mut Operation)> {
+    let all = [
+        (HttpMethod::Get, item.get.as_mut()),
+        (HttpMethod::Post, item.post.as_mut()),
+        (HttpMethod::Put, item.put.as_mut()),
+        (HttpMethod::Patch, item.patch.as_mut()),
+        (HttpMethod::Delete, item.delete.as_mut()),
+    ];
+    all.into_iter().filter_map(|(method, operation)| operation.map(|operation| (method, operation))).collect()
+}
+
+fn security(path: &str) -> Vec<SecurityRequirement> {
+    let none: [&str; 0] = [];
+    let bearer = SecurityRequirement::new("bearer", none);
+    // Only the operator's token makes portals.
+    if path == "/api/v1/portals" {
+        return vec![bearer];
+    }
+    vec![SecurityRequirement::default(), bearer, SecurityRequirement::new("cookie", none)]
+}
+
+fn refuse(method: &HttpMethod, path: &str, operation: &mut Operation) {
+    let mut refusals = vec![
+        ("400", "Malformed."),
+        ("401", "A guest on something that needs sign-in, or bad credentials."),
+        ("403", "The role may never do this, or `csrf`."),
+        ("404", "Absent, or not visible to this caller."),
+        ("422", "Some fields are wrong; all of them at once."),
+        ("429", "Too many requests; see `Retry-After`."),
+        ("500", "A defect of ours."),
+        ("503", "Not available at the moment; see `Retry-After`."),
+    ];
+    let conflict = *method != HttpMethod::Get || path.ends_with("/attachments/{id}");
+    if conflict {
+        refusals.push(("409", "The state, the version or the portal's policy says no."));
+    }
+    if operation.request_body.is_some() {
+        refusals.push(("413", "Too large."));
+        refusals.push(("415", "Another type of body is needed."));
+    }
+    for (status, description) in refusals {
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(refusal(description)));
+    }
+}
+
+fn refusal(description: &str) -> utoipa::openapi::Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+}
+
+fn accept_headers(method: &HttpMethod, operation: &mut Operation) {
+    if *method == HttpMethod::Get {
+        return;
+    }
+    let parameters = operation.parameters.get_or_insert_default();
+    parameters.push(text_header("Idempotency-Key", "The same key and body within 24 hours: the same answer and no second effect.", 128));
+    parameters.push(text_header("X-CSRF-Token", "With the cookie: `csrf_token` of `me`.", 200));
+    if matches!(method, HttpMethod::Patch | HttpMethod::Put) {
+        parameters.push(text_header("If-Match", "The ETag that was read; another version is 409 `version_conflict`.", 200));
+    }
+}
+
+fn text_header(name: &str, description: &str, max: usize) -> RefOr<Parameter> {
+    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max)).pattern(Some("^[!-~]+$"));
+    let parameter = ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build();
+    RefOr::T(parameter)
+}
+
+/// Unknown members of a body are refused, and the document says so.
+fn close_bodies(document: &mut OpenApi) {
+    let mut names = Vec::new();
+    for item in document.paths.paths.values_mut() {
+        for (_, operation) in operations(item) {
+            let Some(RefOr::T(body)) = operation.request_body.as_ref() else { continue };
+            for content in body.content.values() {
+                if let RefOr::T(content) = content
+                    && let Some(schema) = &content.schema
+                {
+                    collect(schema, &mut names);
+                }
+            }
+        }
+    }
+    let Some(components) = document.components.as_mut() else { return };
+    let mut at = 0;
+    while let Some(name) = names.get(at).cloned() {
+        at += 1;
+        let Some(RefOr::T(schema)) = components.schemas.get_mut(&name) else { continue };
+        if let Schema::Object(object) = schema {
+            if !object.properties.is_empty()
+                || object.required.is_empty() && object.additional_properties.is_none() && object.enum_values.is_none()
+            {
+                object.properties.values().for_each(|property| collect(property, &mut names));
+                if is_object(object) {
+                    object.additional_properties.get_or_insert_with(|| Box::new(AdditionalProperties::FreeForm(false)));
+                }
+            }
+        } else {
+            collect(&RefOr::T(schema.clone()), &mut names);
+        }
+    }
+}
+
+fn is_object(object: &utoipa::openapi::Object) -> bool {
+    matches!(&object.schema_type, utoipa::openapi::schema::SchemaType::Type(Type::Object))
+}
+
+fn collect(schema: &RefOr<Schema>, names: &mut Vec<String>) {
+    match schema {
+        RefOr::Ref(reference) => {
+            if let Some(name) = reference.ref_location.rsplit('/').next()
+                && !names.iter().any(|known| known == name)
+            {
+                names.push(name.to_owned());
+            }
+        }
+        RefOr::T(Schema::Array(array)) => {
+            if let utoipa::openapi::schema::ArrayItems::RefOrSchema(items) = &array.items {
+                collect(items, names);
+            }
+        }
+        RefOr::T(Schema::OneOf(one)) => one.items.iter().for_each(|item| collect(item, names)),
+        RefOr::T(Schema::AllOf(all)) => all.items.iter().for_each(|item| collect(item, names)),
+        RefOr::T(Schema::AnyOf(any)) => any.items.iter().for_each(|item| collect(item, names)),
+        RefOr::T(_) => {}
+    }
+}
+
+/// `/api/v1/openapi.json` and `/api/docs`.
+pub fn routes(document: &OpenApi) -> Router<AppState> {
+    let json = document.to_json().map(Bytes::from).unwrap_or_default();
+    let config = Arc::new(utoipa_swagger_ui::Config::from("/api/v1/openapi.json"));
+    let docs = Router::new()
+        .route("/api/docs", get(async || Redirect::permanent("/api/docs/")))
+        .route(
+            "/api/docs/",
+            get({
+                let config = config.clone();
+                async move || page("", config)
+            }),
+        )
+        .route("/api/docs/{*file}", get(async move |Path(file): Path<String>| page(&file, config)))
+        .layer(axum::middleware::from_fn(docs_policy));
+    Router::new()
+        .route("/api/v1/openapi.json", get(async move || ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json)))
+        .merge(docs)
+}
+
+fn page(file: &str, config: Arc<utoipa_swagger_ui::Config<'static>>) -> Response {
+    match utoipa_swagger_ui::serve(file, config) {
+        Ok(Some(file)) => ([(header::CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response(),
+        _ => Problem::not_found().into_response(),
+    }
+}
+
+async fn docs_policy(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_CSP));
+    response
+}

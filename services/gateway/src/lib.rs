@@ -1,0 +1,93 @@
+//! Portico's public face: the JSON API, the portal's and the desk's pages, live updates. It owns no business data.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`json`] | the JSON API, one file a noun, and its OpenAPI document |
+//! | [`portal`], [`desk`] | the pages |
+//! | [`call`] | one request: portal, caller, deadline, gRPC in the caller's name |
+//! | [`session`], [`sign_ins`], [`csrf`] | the cookie, what it stands for, who may write with it |
+//! | [`arrival`], [`limits`], [`source`], [`security`] | what stands before every handler |
+//! | [`input`], [`extract`], [`error`] | reading requests and refusing them |
+//! | [`state`], [`clients`], [`portals`] | what handlers reach: peers, keys, copies of settings |
+
+extern crate portico_chassis as chassis;
+
+pub mod arrival;
+pub mod call;
+pub mod clients;
+pub mod config;
+pub mod csrf;
+pub mod csv;
+pub mod error;
+pub mod extract;
+pub mod input;
+pub mod json;
+pub mod limits;
+pub mod portals;
+pub mod security;
+pub mod server;
+pub mod session;
+pub mod sign_ins;
+pub mod source;
+pub mod state;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use chassis::error::Error;
+use chassis::run::{Boot, Phase, Running};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+
+use crate::config::Config;
+use crate::error::Problem;
+use crate::state::AppState;
+
+/// Starts the gateway: peers, copies of settings, the public and the operations listener.
+///
+/// # Errors
+/// When the configuration does not fit or an address cannot be listened on.
+pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
+    let state = AppState::new(&boot)?;
+    sweep_limits(&boot, &state);
+    let http = server::serve(&boot, boot.config.http_listen, router(state)).await?;
+    let operations = chassis::operations::serve(&boot).await?;
+    Ok(Running { grpc: None, http: Some(http), operations: Some(operations), tasks: boot.tasks, readiness: boot.readiness })
+}
+
+/// Everything on the public port.
+pub fn router(state: AppState) -> Router {
+    let compression = DefaultPredicate::new().and(NotForContentType::new("application/octet-stream"));
+    let layers = ServiceBuilder::new()
+        .layer(axum::middleware::from_fn(security::headers))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CompressionLayer::new().gzip(true).br(true).compress_when(compression))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), arrival::arrive));
+    Router::new()
+        .merge(json::router())
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .layer(layers)
+        .with_state(state)
+}
+
+/// A defect in one request ends that request.
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    Problem::Error(Error::internal("a handler panicked")).into_response()
+}
+
+fn sweep_limits(boot: &Boot<Config>, state: &AppState) {
+    let state = state.clone();
+    boot.tasks.spawn(Phase::Serve, "limits", move |stop| async move {
+        let mut tick = tokio::time::interval(Duration::from_secs(60));
+        loop {
+            tokio::select! {
+                _ = tick.tick() => state.limits().sweep(),
+                () = stop.cancelled() => return,
+            }
+        }
+    });
+}

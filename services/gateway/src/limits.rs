@@ -1,0 +1,208 @@
+//! How much a source and the whole process may ask for: token buckets per source, and a bound on what is worked on at once.
+//!
+//! Both live in this replica's memory. What is counted per account or per person is counted in the owning service's database.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chassis::error::Error;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::source;
+
+/// Sources that one bucket set remembers before it forgets the idle ones.
+const SWEEP_AT: usize = 50_000;
+
+/// What is counted on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Every request.
+    Requests,
+    /// Sign-in, registration and anything else that tries a password, a token or a code.
+    Credentials,
+    /// Uploads.
+    Uploads,
+}
+
+impl Kind {
+    /// The member of `settings.limits` and what holds without it, each per minute and source.
+    pub fn setting(self) -> (&'static str, u32) {
+        match self {
+            Self::Requests => ("requests_per_minute_per_source", 600),
+            Self::Credentials => ("credential_attempts_per_minute_per_source", 60),
+            Self::Uploads => ("uploads_per_minute_per_source", 60),
+        }
+    }
+}
+
+struct Buckets {
+    per_minute: NonZeroU32,
+    limiter: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Buckets {
+    fn new(per_minute: NonZeroU32) -> Self {
+        Self { per_minute, limiter: RateLimiter::keyed(Quota::per_minute(per_minute)) }
+    }
+}
+
+/// Token buckets per portal, kind and source.
+#[derive(Default)]
+pub struct Limits {
+    buckets: Mutex<HashMap<(String, Kind), Arc<Buckets>>>,
+    clock: DefaultClock,
+}
+
+impl Limits {
+    /// Takes one token of a source's bucket. `per_minute` is the setting of this moment; a changed one starts with full buckets.
+    ///
+    /// # Errors
+    /// 429 with the time until the next token.
+    pub fn take(&self, portal: &str, kind: Kind, source: IpAddr, per_minute: u32) -> Result<(), Error> {
+        let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
+        let buckets = self.buckets(portal, kind, per_minute);
+        if buckets.limiter.len() > SWEEP_AT {
+            buckets.limiter.retain_recent();
+        }
+        buckets.limiter.check_key(&source::key(source)).map_err(|not_until| Error::RateLimited {
+            code: "rate_limited".into(),
+            retry_after: not_until.wait_time_from(self.clock.now()).max(Duration::from_secs(1)),
+        })
+    }
+
+    fn buckets(&self, portal: &str, kind: Kind, per_minute: NonZeroU32) -> Arc<Buckets> {
+        let mut all = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (portal.to_owned(), kind);
+        match all.get(&key) {
+            Some(buckets) if buckets.per_minute == per_minute => buckets.clone(),
+            _ => {
+                let buckets = Arc::new(Buckets::new(per_minute));
+                all.insert(key, buckets.clone());
+                buckets
+            }
+        }
+    }
+
+    /// Forgets sources that have been idle; called every minute.
+    pub fn sweep(&self) {
+        let all: Vec<_> = self.buckets.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for buckets in all {
+            buckets.limiter.retain_recent();
+            buckets.limiter.shrink_to_fit();
+        }
+    }
+}
+
+/// How much a request matters when there is too much to do: the less, the earlier it is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Suggestions, counters.
+    Extra,
+    /// Search.
+    Search,
+    /// Everything that reads.
+    Read,
+    /// Sign-in and everything that writes.
+    Write,
+}
+
+impl Weight {
+    /// The part of the slots, in percent, that this weight may fill.
+    fn share(self) -> usize {
+        match self {
+            Self::Extra => 40,
+            Self::Search => 60,
+            Self::Read => 85,
+            Self::Write => 100,
+        }
+    }
+}
+
+/// Counts what is worked on at once.
+#[derive(Debug)]
+pub struct InFlight {
+    now: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// One request that is being worked on; dropping it frees the slot.
+#[derive(Debug)]
+pub struct Slot(Arc<AtomicUsize>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl InFlight {
+    /// At most `most` at once.
+    pub fn new(most: usize) -> Self {
+        Self { now: Arc::default(), most: most.max(1) }
+    }
+
+    /// Takes a slot.
+    ///
+    /// # Errors
+    /// 503 at once when this weight's share is used up.
+    pub fn enter(&self, weight: Weight) -> Result<Slot, Error> {
+        let slot = Slot(self.now.clone());
+        let before = self.now.fetch_add(1, Ordering::AcqRel);
+        let share = (self.most * weight.share() / 100).max(1);
+        if before < share { Ok(slot) } else { Err(Error::Overloaded { retry_after: Duration::from_secs(1) }) }
+    }
+
+    /// What is worked on now.
+    pub fn now(&self) -> usize {
+        self.now.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn a_source_that_asks_too_often_is_told_when_to_come_back_and_others_are_not_touched() {
+        let limits = Limits::default();
+        for _ in 0..3 {
+            assert!(limits.take("demo", Kind::Requests, address(1), 3).is_ok());
+        }
+        let refused = limits.take("demo", Kind::Requests, address(1), 3).unwrap_err();
+        assert_eq!(refused.http_status(), 429);
+        assert!(refused.retry_after().unwrap() <= Duration::from_secs(20));
+        assert!(limits.take("demo", Kind::Requests, address(2), 3).is_ok());
+        assert!(limits.take("other", Kind::Requests, address(1), 3).is_ok());
+        assert!(limits.take("demo", Kind::Uploads, address(1), 3).is_ok());
+    }
+
+    #[test]
+    fn a_changed_setting_holds_at_once() {
+        let limits = Limits::default();
+        assert!(limits.take("demo", Kind::Requests, address(1), 1).is_ok());
+        assert!(limits.take("demo", Kind::Requests, address(1), 1).is_err());
+        assert!(limits.take("demo", Kind::Requests, address(1), 100).is_ok());
+    }
+
+    #[test]
+    fn under_pressure_suggestions_go_first_and_writes_last() {
+        let flight = InFlight::new(10);
+        let held: Vec<_> = (0..4).map(|_| flight.enter(Weight::Write).unwrap()).collect();
+        assert!(flight.enter(Weight::Extra).is_err());
+        let more: Vec<_> = (0..4).map(|_| flight.enter(Weight::Read).unwrap()).collect();
+        assert!(flight.enter(Weight::Search).is_err());
+        assert!(flight.enter(Weight::Read).is_err());
+        assert!(flight.enter(Weight::Write).is_ok());
+        drop((held, more));
+        assert_eq!(flight.now(), 0);
+    }
+}

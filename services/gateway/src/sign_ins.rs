@@ -1,0 +1,107 @@
+//! Turns the secret in a browser's cookie into an access token, and remembers it for as long as the token lives.
+
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chassis::auth::{Person, Tokens};
+use chassis::error::Error;
+use lru::LruCache;
+use portico_proto::identity::v1 as identity;
+use sha2::{Digest, Sha256};
+use tonic::Request;
+
+use crate::clients::Clients;
+
+/// Browser sessions that are remembered in this replica.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+/// A token is replaced this long before it ends, so that no call starts with one that is about to.
+const EARLY: Duration = Duration::from_secs(60);
+/// How long "not signed in here" is believed. A sign-in changes the secret, so it never waits for this.
+const NOBODY: Duration = Duration::from_secs(10);
+
+/// A token and whom it stands for.
+#[derive(Clone)]
+pub struct SignedIn {
+    /// The access token.
+    pub token: String,
+    /// Whom it stands for.
+    pub person: Person,
+}
+
+#[derive(Clone)]
+struct Known {
+    token: Option<String>,
+    fresh_until: Instant,
+}
+
+/// The memory of resolved cookies, by the hash of the secret and the portal.
+pub struct SignIns {
+    known: Mutex<LruCache<[u8; 32], Known>>,
+}
+
+impl Default for SignIns {
+    fn default() -> Self {
+        Self { known: Mutex::new(LruCache::new(REMEMBERED)) }
+    }
+}
+
+impl SignIns {
+    /// Who is signed in with this secret in this portal; `None` for nobody.
+    ///
+    /// # Errors
+    /// When identity does not answer and no token is left that still holds.
+    pub async fn resolve(
+        &self,
+        clients: &Clients,
+        tokens: &Tokens,
+        request: Request<identity::ResolveSessionRequest>,
+    ) -> Result<Option<SignedIn>, Error> {
+        let key = key(&request.get_ref().secret, &request.get_ref().portal);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let held = match &known {
+            Some(Known { token: Some(token), .. }) => tokens.person(token).ok().map(|person| SignedIn { token: token.clone(), person }),
+            _ => None,
+        };
+        if let Some(known) = &known
+            && Instant::now() < known.fresh_until
+            && (known.token.is_none() || held.is_some())
+        {
+            return Ok(held);
+        }
+        match clients.sessions().resolve_session(request).await {
+            Ok(answer) => self.keep(key, tokens, answer.into_inner()),
+            Err(status) => match Error::from_status(&status) {
+                Error::Unauthenticated { .. } | Error::NotFound { .. } => {
+                    self.put(key, Known { token: None, fresh_until: Instant::now() + NOBODY });
+                    Ok(None)
+                }
+                // While identity is away a token holds until it ends.
+                error if error.is_transient() && held.is_some() => Ok(held),
+                error => Err(error),
+            },
+        }
+    }
+
+    fn keep(&self, key: [u8; 32], tokens: &Tokens, answer: identity::ResolvedSession) -> Result<Option<SignedIn>, Error> {
+        // Revoked between identity's answer and now: nobody.
+        let Ok(person) = tokens.person(&answer.access_token) else { return Ok(None) };
+        let life = Duration::from_secs(u64::try_from(answer.expires_in).unwrap_or(0));
+        let fresh_until = Instant::now() + life.saturating_sub(EARLY);
+        self.put(key, Known { token: Some(answer.access_token.clone()), fresh_until });
+        Ok(Some(SignedIn { token: answer.access_token, person }))
+    }
+
+    fn put(&self, key: [u8; 32], known: Known) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).put(key, known);
+    }
+
+    /// Asks identity again next time: after a sign-out, a new password or a change of one's own facts.
+    pub fn forget(&self, secret: &str, portal: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).pop(&key(secret, portal));
+    }
+}
+
+fn key(secret: &str, portal: &str) -> [u8; 32] {
+    Sha256::new().chain_update(portal.as_bytes()).chain_update([0]).chain_update(secret.as_bytes()).finalize().into()
+}

@@ -1,0 +1,196 @@
+//! What every handler can reach.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use chassis::auth::Tokens;
+use chassis::clock::Clock;
+use chassis::config::Secret;
+use chassis::error::Error;
+use chassis::peers::{self, Peers};
+use chassis::random::Random;
+use chassis::run::Boot;
+use ring::hmac;
+
+use crate::clients::Clients;
+use crate::config::Config;
+use crate::limits::{InFlight, Limits};
+use crate::portals::Portals;
+use crate::session::SessionKeys;
+use crate::sign_ins::SignIns;
+use crate::source::Network;
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+struct Inner {
+    clients: Clients,
+    tokens: Tokens,
+    clock: Clock,
+    random: Random,
+    config: Config,
+    public_url: String,
+    origins: Vec<String>,
+    proxies: Vec<Network>,
+    session_keys: SessionKeys,
+    source_key: hmac::Key,
+    operator_token: Option<Secret>,
+    development: bool,
+    limit_factor: u32,
+    portals: Portals,
+    sign_ins: SignIns,
+    limits: Limits,
+    in_flight: InFlight,
+    in_progress: Mutex<HashSet<String>>,
+}
+
+/// A request with an Idempotency-Key that is being worked on; dropping it lets the key be used again.
+pub struct InProgress {
+    state: AppState,
+    key: String,
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.state.0.in_progress.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+impl AppState {
+    /// Puts the gateway together: channels to the peers, keys, and the tasks that keep copies fresh.
+    ///
+    /// # Errors
+    /// Names the configuration key that does not fit.
+    pub fn new(boot: &Boot<Config>) -> anyhow::Result<Self> {
+        let channels = Peers::new(boot)?;
+        let clients = Clients::new(&channels)?;
+        peers::follow_revocations(boot, &channels)?;
+        let portals = Portals::default();
+        portals.follow(boot, &clients);
+        let secret = boot.common.secret()?;
+        let previous = boot.config.previous_secrets()?;
+        let secrets = std::iter::once(secret.expose().as_bytes()).chain(previous.iter().map(String::as_bytes));
+        let public_url = boot.common.public_url.trim_end_matches('/').to_owned();
+        Ok(Self(Arc::new(Inner {
+            session_keys: SessionKeys::new(secrets).context("configuration key `previous_secret_files`")?,
+            source_key: hmac::Key::new(hmac::HMAC_SHA256, format!("portico source 1 {}", secret.expose()).as_bytes()),
+            origins: boot.config.our_origins(&public_url)?,
+            proxies: boot.config.proxies()?,
+            operator_token: boot.common.operator_token()?,
+            development: boot.common.development,
+            limit_factor: u32::try_from(boot.common.limit_factor.max(1)).unwrap_or(u32::MAX),
+            in_flight: InFlight::new(boot.config.max_in_flight),
+            tokens: boot.tokens.clone(),
+            clock: boot.clock.clone(),
+            random: boot.random.clone(),
+            config: boot.config.clone(),
+            sign_ins: SignIns::default(),
+            limits: Limits::default(),
+            in_progress: Mutex::default(),
+            clients,
+            portals,
+            public_url,
+        })))
+    }
+
+    /// The other services.
+    pub fn clients(&self) -> &Clients {
+        &self.0.clients
+    }
+
+    /// Verifies access tokens and knows what was revoked.
+    pub fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// Chassis time.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Randomness.
+    pub fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// The gateway's configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The base of links, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.0.public_url
+    }
+
+    /// Origins that are ours.
+    pub fn origins(&self) -> &[String] {
+        &self.0.origins
+    }
+
+    /// Proxies whose forwarding headers are believed.
+    pub fn proxies(&self) -> &[Network] {
+        &self.0.proxies
+    }
+
+    /// Seals and opens cookies.
+    pub fn session_keys(&self) -> &SessionKeys {
+        &self.0.session_keys
+    }
+
+    /// Whether this is a development start.
+    pub fn development(&self) -> bool {
+        self.0.development
+    }
+
+    /// The operator's token, when one is configured.
+    pub fn operator_token(&self) -> Option<&Secret> {
+        self.0.operator_token.as_ref()
+    }
+
+    /// The factor on limits per source.
+    pub fn limit_factor(&self) -> u32 {
+        self.0.limit_factor
+    }
+
+    /// Copies of the portals' settings.
+    pub fn portals(&self) -> &Portals {
+        &self.0.portals
+    }
+
+    /// The memory of resolved cookies.
+    pub fn sign_ins(&self) -> &SignIns {
+        &self.0.sign_ins
+    }
+
+    /// Token buckets per source.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// What is worked on at once.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.0.in_flight
+    }
+
+    /// A source as the services see it: the same for the same address, and no way back to it.
+    pub fn source_hash(&self, source: IpAddr) -> String {
+        let tag = hmac::sign(&self.0.source_key, crate::source::key(source).to_string().as_bytes());
+        hex::encode(tag.as_ref().split_at(16).0)
+    }
+
+    /// Notes that a request with this key is being worked on.
+    ///
+    /// # Errors
+    /// 409 `in_progress` while the first one still runs here; another replica's is settled by the service's own record.
+    pub fn begin(&self, key: &str) -> Result<InProgress, Error> {
+        let mut running = self.0.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if !running.insert(key.to_owned()) {
+            return Err(Error::conflict("in_progress", "A request with this Idempotency-Key is still being worked on."));
+        }
+        Ok(InProgress { state: self.clone(), key: key.to_owned() })
+    }
+}
