@@ -1,0 +1,236 @@
+//! Files: a folder or an S3 bucket, staging for uploads, and signed upload tickets.
+//!
+//! The gateway streams an upload into `staging/` and hands out a ticket that it signed (portal, uploader, hash, size, expiry). The
+//! service that owns the parent verifies the ticket, copies the object under its own prefix, commits the row with the ticket's nonce as
+//! a claim, and then deletes the staged object. Each service collects only its own prefix.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::auth::Keys;
+use crate::error::Error;
+use crate::ids::PortalId;
+
+const PURPOSE: &str = "portico upload ticket";
+/// Only the gateway takes uploads in; the notifier's inbound door brings the files of mails.
+const ISSUERS: [&str; 2] = ["gateway", "notifier"];
+
+/// What the gateway vouches for when it has taken an upload in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// The upload's id: names the staged object, and is claimed once.
+    pub id: Uuid,
+    /// Where it may be used.
+    pub portal: PortalId,
+    /// Who may use it: [`crate::auth::Caller::actor`], for a guest with the source.
+    pub uploader: String,
+    /// SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// The cleaned file name.
+    pub name: String,
+    /// The type that the content and the name agree on.
+    pub content_type: String,
+    /// Unix seconds until which it may be claimed.
+    pub expires: i64,
+}
+
+impl Upload {
+    /// Signs it.
+    pub fn ticket(&self, keys: &Keys) -> Result<String, Error> {
+        let message = serde_json::to_vec(self).map_err(Error::internal)?;
+        keys.sign(PURPOSE, &message).map_err(Error::internal)
+    }
+
+    /// Reads a ticket for this portal and uploader; anything else is an invalid `uploads`.
+    pub fn read(ticket: &str, keys: &Keys, portal: &PortalId, uploader: &str, now: OffsetDateTime) -> Result<Self, Error> {
+        let invalid = || Error::invalid("uploads", "invalid", "The upload is not known, was used, or has expired. Upload the file again.");
+        let verified = keys.verify(PURPOSE, ticket).map_err(|_| invalid())?;
+        if !ISSUERS.contains(&verified.issuer.as_str()) {
+            return Err(invalid());
+        }
+        let upload: Self = serde_json::from_slice(&verified.message).map_err(|_| invalid())?;
+        let good = upload.portal == *portal && upload.uploader == uploader && now.unix_timestamp() < upload.expires;
+        if good { Ok(upload) } else { Err(invalid()) }
+    }
+
+    /// Where the gateway put it.
+    pub fn staged(&self) -> String {
+        format!("staging/{}", self.id)
+    }
+}
+
+/// The blob store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+}
+
+/// What was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// The first bytes, for a look at what it really is; at most 512.
+    pub head: Vec<u8>,
+}
+
+impl Blobs {
+    /// Opens `file:///path`, making the folder.
+    pub fn open(url: &str) -> anyhow::Result<Self> {
+        let folder = url.strip_prefix("file://").ok_or_else(|| anyhow::anyhow!("configuration key `blobs`: expected file:///path"))?;
+        std::fs::create_dir_all(folder)?;
+        Ok(Self { store: Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true)) })
+    }
+
+    /// Stores a stream, hashing on the way; nothing is left of one that breaks off or is longer than `limit` bytes (413).
+    pub async fn put<E>(&self, path: &str, content: impl Stream<Item = Result<Bytes, E>> + Send, limit: u64) -> Result<Stored, Error>
+    where
+        E: std::fmt::Display,
+    {
+        let path = Path::from(path);
+        let upload = self.store.put_multipart(&path).await.map_err(unavailable)?;
+        let mut writer = WriteMultipart::new(upload);
+        let mut hash = Sha256::new();
+        let (mut size, mut head) = (0_u64, Vec::with_capacity(512));
+        let mut content = std::pin::pin!(content);
+        while let Some(chunk) = content.next().await {
+            let refused = match chunk {
+                Ok(chunk) if size + chunk.len() as u64 <= limit => {
+                    size += chunk.len() as u64;
+                    head.extend_from_slice(&chunk[..chunk.len().min(512 - head.len())]);
+                    hash.update(&chunk);
+                    writer.wait_for_capacity(4).await.map_err(unavailable)?;
+                    writer.write(&chunk);
+                    continue;
+                }
+                Ok(_) => Error::TooLarge { field: "file".into() },
+                Err(error) => Error::Malformed { field: "file".into(), message: format!("The upload broke off: {error}") },
+            };
+            // What could not be aborted is swept with the rest of staging.
+            let _ = writer.abort().await;
+            return Err(refused);
+        }
+        writer.finish().await.map_err(unavailable)?;
+        Ok(Stored { size, sha256: hex::encode(hash.finalize()), head })
+    }
+
+    /// Reads an object as a stream.
+    pub async fn get(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        let found = self.store.get(&Path::from(path)).await.map_err(unavailable)?;
+        Ok(found.into_stream().map_err(unavailable).boxed())
+    }
+
+    /// Copies an object; copying again is harmless.
+    pub async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
+        self.store.copy(&Path::from(from), &Path::from(to)).await.map_err(unavailable)
+    }
+
+    /// Deletes an object; one that is gone is as good as deleted.
+    pub async fn delete(&self, path: &str) -> Result<(), Error> {
+        match self.store.delete(&Path::from(path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Deletes objects below `prefix` that are older than `before` and that `keep` does not want; says how many.
+    pub async fn sweep(&self, prefix: &str, before: OffsetDateTime, keep: impl Fn(&str) -> bool) -> Result<usize, Error> {
+        let mut swept = 0;
+        let mut listing = self.store.list(Some(&Path::from(prefix)));
+        while let Some(object) = listing.next().await {
+            let object = object.map_err(unavailable)?;
+            let path = object.location.to_string();
+            if object.last_modified.timestamp() < before.unix_timestamp() && !keep(&path) {
+                self.delete(&path).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}
+
+fn unavailable(error: object_store::Error) -> Error {
+    match error {
+        object_store::Error::NotFound { .. } => Error::NOT_FOUND,
+        error => {
+            tracing::warn!(%error, "the blob store failed");
+            Error::Unavailable("the blob store")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(parts: &[&'static str]) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + use<> {
+        futures_util::stream::iter(parts.iter().map(|part| Ok(Bytes::from_static(part.as_bytes()))).collect::<Vec<_>>())
+    }
+
+    fn stage() -> (tempfile::TempDir, Blobs) {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&format!("file://{}", dir.path().display())).unwrap();
+        (dir, blobs)
+    }
+
+    #[tokio::test]
+    async fn what_is_put_can_be_copied_and_read() {
+        let (_dir, blobs) = stage();
+        let stored = blobs.put("staging/a", chunks(&["hel", "lo"]), 5).await.unwrap();
+        assert_eq!(stored.size, 5);
+        assert_eq!(stored.sha256, hex::encode(Sha256::digest(b"hello")));
+        blobs.copy("staging/a", "tickets/b").await.unwrap();
+        blobs.delete("staging/a").await.unwrap();
+        blobs.delete("staging/a").await.unwrap();
+        let content: Vec<Bytes> = blobs.get("tickets/b").await.unwrap().try_collect().await.unwrap();
+        assert_eq!(content.concat(), b"hello");
+        assert!(matches!(blobs.get("staging/a").await, Err(Error::NotFound { .. })));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_an_upload_that_is_too_large() {
+        let (_dir, blobs) = stage();
+        let refused = blobs.put("staging/a", chunks(&["hello", "!"]), 5).await;
+        assert_eq!(refused, Err(Error::TooLarge { field: "file".into() }));
+        assert!(blobs.get("staging/a").await.is_err());
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_its_uploader_only() {
+        let dir = tempfile::tempdir().unwrap();
+        Keys::write_missing(dir.path(), &["gateway", "tickets"]).unwrap();
+        let gateway = Keys::read(dir.path(), "gateway").unwrap();
+        let tickets = Keys::read(dir.path(), "tickets").unwrap();
+        let portal: PortalId = "demo".parse().unwrap();
+        let upload = Upload {
+            id: Uuid::from_u128(1),
+            portal: portal.clone(),
+            uploader: "alice".into(),
+            sha256: String::new(),
+            size: 1,
+            name: "a.png".into(),
+            content_type: "image/png".into(),
+            expires: 100,
+        };
+        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        let ticket = upload.ticket(&gateway).unwrap();
+        assert_eq!(Upload::read(&ticket, &tickets, &portal, "alice", at(99)), Ok(upload.clone()));
+        assert!(Upload::read(&ticket, &tickets, &portal, "bob", at(99)).is_err());
+        assert!(Upload::read(&ticket, &tickets, &portal, "alice", at(100)).is_err());
+        assert!(Upload::read(&ticket, &tickets, &"other".parse().unwrap(), "alice", at(99)).is_err());
+        assert!(Upload::read(&upload.ticket(&tickets).unwrap(), &tickets, &portal, "alice", at(99)).is_err());
+    }
+}

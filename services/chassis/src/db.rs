@@ -1,0 +1,135 @@
+//! PostgreSQL: pools by role, row-level security, migrations.
+//!
+//! A service's login role owns its tables and migrates them. Requests run as `<login>_app`, which sees only the rows of the portal that
+//! was set for them; relay, inbox, timers and keepers run as `<login>_system`, which sees all. Both are enforced by policies that
+//! `portico_protect('table')` makes, so a query that forgot its `WHERE portal = …` finds nothing of other portals.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Postgres, pool::PoolConnection};
+
+use crate::config::Secret;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::ids::PortalId;
+
+static CHASSIS: Migrator = sqlx::migrate!("./migrations");
+
+/// Chassis migrations come before a service's own, whatever those are numbered.
+const BEFORE_ALL: i64 = -1_000_000;
+/// How long a request waits for a connection before it is shed.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest that any statement of a request may run.
+const LONGEST_STATEMENT: Duration = Duration::from_secs(10);
+
+/// The pools of one service. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    app: PgPool,
+    system: PgPool,
+    options: PgConnectOptions,
+    login: String,
+}
+
+/// A connection whose session sees one portal.
+pub type PortalConn = PoolConnection<Postgres>;
+
+impl Db {
+    /// Opens the pools; `connections` is the budget of both together, a third of it for the system role.
+    pub fn open(url: &Secret, connections: u32, service: &str) -> Result<Self, Error> {
+        let options = PgConnectOptions::from_str(url.expose())
+            .map_err(|_| Error::internal("database_url is not a PostgreSQL URL"))?
+            .application_name(service)
+            // Statement texts are ours and parameters are never logged, but a slow statement is metrics' business.
+            .disable_statement_logging();
+        let login = options.get_username().to_owned();
+        let system_share = (connections / 3).max(2);
+        let app = pool(&options, format!("{login}_app"), connections.saturating_sub(system_share).max(2));
+        let system = pool(&options, format!("{login}_system"), system_share);
+        Ok(Self { app, system, options, login })
+    }
+
+    /// A connection for one request: it sees `portal` alone, and no statement outlives the deadline.
+    pub async fn read(&self, portal: &PortalId, deadline: Deadline) -> Result<PortalConn, Error> {
+        let mut conn = self.app.acquire().await?;
+        let timeout = deadline.remaining()?.min(LONGEST_STATEMENT);
+        sqlx::query("SELECT set_config('portico.portals', $1, false), set_config('statement_timeout', $2, false)")
+            .bind(portal.as_str())
+            .bind(timeout.as_millis().max(1).to_string())
+            .execute(&mut *conn)
+            .await?;
+        Ok(conn)
+    }
+
+    /// The pool that sees every portal: for relay, inbox, timers and keepers, never for a request.
+    pub fn system(&self) -> &PgPool {
+        &self.system
+    }
+
+    /// A connection of its own for the journal, outside the pools, with time-outs that free the head lock of a stopped replica.
+    pub async fn journal_connection(&self) -> Result<PgConnection, Error> {
+        let options = self.options.clone().options([
+            ("idle_in_transaction_session_timeout", "1000"),
+            ("lock_timeout", "2000"),
+            ("statement_timeout", "5000"),
+            ("tcp_user_timeout", "5000"),
+        ]);
+        let mut conn = options.connect().await?;
+        set_role(&mut conn, &format!("{}_app", self.login)).await?;
+        Ok(conn)
+    }
+
+    /// A connection for LISTEN.
+    pub async fn listener(&self) -> Result<sqlx::postgres::PgListener, Error> {
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(self.options.clone());
+        Ok(sqlx::postgres::PgListener::connect_with(&pool).await?)
+    }
+
+    /// Brings the schema up to date: the chassis' tables, then the service's. Replicas that start together wait for one another.
+    pub async fn migrate(&self, service: &Migrator) -> Result<(), Error> {
+        let chassis = CHASSIS.iter().map(|migration| Migration { version: migration.version + BEFORE_ALL, ..migration.clone() });
+        let all: Vec<Migration> = chassis.chain(service.iter().cloned()).collect();
+        let mut conn = self.options.connect().await?;
+        let migrator = Migrator::with_migrations(all);
+        migrator.run_direct(None, &mut conn, false).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => Error::from(error),
+            error => Error::internal(format!("migration: {error}")),
+        })
+    }
+
+    /// Whether PostgreSQL answers; also the sample for the chassis' clock.
+    pub async fn now(&self) -> Result<time::OffsetDateTime, Error> {
+        Ok(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&self.system).await?)
+    }
+
+    /// Ends the pools.
+    pub async fn close(&self) {
+        self.app.close().await;
+        self.system.close().await;
+    }
+}
+
+fn pool(options: &PgConnectOptions, role: String, connections: u32) -> PgPool {
+    let tcp_user_timeout = [("tcp_user_timeout", "5000")];
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(Duration::from_secs(30 * 60))
+        .after_connect(move |conn, _| {
+            let role = role.clone();
+            Box::pin(async move {
+                // The role's name comes from the login role's, not from a request.
+                sqlx::query(AssertSqlSafe(format!("SET ROLE \"{}\"", role.replace('"', "")))).execute(conn).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options.clone().options(tcp_user_timeout))
+}
+
+async fn set_role(conn: &mut PgConnection, role: &str) -> Result<(), Error> {
+    sqlx::query(AssertSqlSafe(format!("SET ROLE \"{}\"", role.replace('"', "")))).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! Stands before every method: tracing, deadline, tokens, permission, load.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{self, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, Response};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Histogram;
+use subtle::ConstantTimeEq;
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+use tracing::Instrument;
+
+use super::context::Context;
+use super::{OPERATOR_TOKEN, SERVICE_TOKEN, SOURCE};
+use crate::auth::{Caller, TokenError, Tokens};
+use crate::config::Secret;
+use crate::deadline::{self, Deadline};
+use crate::error::Error;
+use crate::telemetry;
+
+/// Requests in work at once in one replica; more is shed before it costs anything.
+const IN_FLIGHT: usize = 2048;
+
+/// Who may call a method at all. What a caller sees is decided behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Anybody for whom a service of Portico speaks, signed in or not.
+    Public,
+    /// A signed-in person.
+    SignedIn,
+    /// An agent or administrator.
+    Staff,
+    /// An administrator.
+    Admin,
+    /// These services, in their own name.
+    Services(&'static [&'static str]),
+    /// Whoever runs the installation.
+    Operator,
+    /// The operator, or an administrator of the portal.
+    OperatorOrAdmin,
+}
+
+#[derive(Clone)]
+pub(super) struct GuardLayer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    permissions: HashMap<&'static str, Permission>,
+    tokens: Tokens,
+    operator: Option<Secret>,
+    in_flight: AtomicUsize,
+    durations: Histogram<f64>,
+}
+
+impl GuardLayer {
+    pub(super) fn new(permissions: &[&[(&'static str, Permission)]], tokens: Tokens, operator: Option<Secret>) -> Self {
+        let durations = telemetry::meter()
+            .f64_histogram("rpc.server.call.duration")
+            .with_unit("s")
+            .with_description("How long gRPC calls took.")
+            .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+            .build();
+        let permissions = permissions.iter().flat_map(|table| table.iter().copied()).collect();
+        Self { shared: Arc::new(Shared { permissions, tokens, operator, in_flight: AtomicUsize::new(0), durations }) }
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { inner, shared: self.shared.clone() }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Guard<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> Service<Request<Body>> for Guard<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let path = request.uri().path().to_owned();
+        if path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.") {
+            return Box::pin(self.inner.call(request));
+        }
+        let slot = Slot::take(&self.shared);
+        let checked = match &slot {
+            Some(_) => self.shared.check(&path, request.headers()),
+            None => Err(Error::Overloaded { retry_after: Duration::from_secs(1) }),
+        };
+        let (context, method) = match checked {
+            Ok(checked) => checked,
+            Err(error) => return Box::pin(async move { Ok(Status::from(error).into_http()) }),
+        };
+        let span = tracing::info_span!("rpc", otel.name = method, otel.kind = "server", rpc.system.name = "grpc", rpc.method = method);
+        if let Some(parent) = text(request.headers(), "traceparent") {
+            telemetry::continue_trace(&span, parent);
+        }
+        request.extensions_mut().insert(context);
+        // The inner service that was polled ready is the one that must be called.
+        let mut inner = self.inner.clone();
+        std::mem::swap(&mut inner, &mut self.inner);
+        let durations = self.shared.durations.clone();
+        Box::pin(
+            async move {
+                let begun = Instant::now();
+                let result = inner.call(request).await;
+                drop(slot);
+                let code = result.as_ref().map_or(2, |response| grpc_code(response.headers()));
+                durations.record(
+                    begun.elapsed().as_secs_f64(),
+                    &[KeyValue::new("rpc.method", method), KeyValue::new("rpc.response.status_code", code)],
+                );
+                result
+            }
+            .instrument(span),
+        )
+    }
+}
+
+/// A place among the requests in work, given back when it is dropped.
+struct Slot(Arc<Shared>);
+
+impl Slot {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        if shared.in_flight.fetch_add(1, Ordering::AcqRel) < IN_FLIGHT {
+            return Some(Self(shared.clone()));
+        }
+        shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+        None
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Shared {
+    fn check(&self, path: &str, headers: &HeaderMap) -> Result<(Context, &'static str), Error> {
+        // A method without a row in its service's table is closed to everybody.
+        let (method, permission) =
+            self.permissions.get_key_value(path).map(|(method, permission)| (*method, *permission)).ok_or(Error::NOT_FOUND)?;
+        let time = text(headers, "grpc-timeout").and_then(deadline::parse_grpc_timeout).unwrap_or(deadline::DEFAULT);
+        let peer = text(headers, SERVICE_TOKEN).map(|token| self.tokens.service(token)).transpose().map_err(refused)?;
+        let token = text(headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let caller = self.caller(permission, peer.as_deref(), token, text(headers, OPERATOR_TOKEN))?;
+        let source = text(headers, SOURCE).filter(|_| peer.is_some()).map(str::to_owned);
+        let context = Context { caller, peer, deadline: Deadline::within(time), source, token: token.map(Into::into) };
+        Ok((context, method))
+    }
+
+    fn caller(&self, permission: Permission, peer: Option<&str>, token: Option<&str>, operator: Option<&str>) -> Result<Caller, Error> {
+        if let Permission::Services(allowed) = permission {
+            return match peer {
+                Some(peer) if allowed.contains(&peer) => Ok(Caller::Service(peer.to_owned())),
+                Some(_) => Err(Error::forbidden()),
+                None => Err(Error::sign_in_required()),
+            };
+        }
+        if let (Permission::Operator | Permission::OperatorOrAdmin, Some(given)) = (permission, operator) {
+            let known = self.operator.as_ref().is_some_and(|operator| bool::from(operator.expose().as_bytes().ct_eq(given.as_bytes())));
+            return if known { Ok(Caller::Operator) } else { Err(Error::Unauthenticated { code: "bad_credentials".into() }) };
+        }
+        let person = token.map(|token| self.tokens.person(token)).transpose().map_err(refused)?;
+        match (permission, person) {
+            (Permission::Public, None) if peer.is_some() => Ok(Caller::Guest),
+            (_, None) => Err(Error::sign_in_required()),
+            (Permission::Public | Permission::SignedIn, Some(person)) => Ok(Caller::Person(Box::new(person))),
+            (Permission::Staff, Some(person)) if person.role.is_staff() => Ok(Caller::Person(Box::new(person))),
+            (Permission::Admin | Permission::OperatorOrAdmin, Some(person)) if person.role == crate::auth::Role::Admin => {
+                Ok(Caller::Person(Box::new(person)))
+            }
+            _ => Err(Error::forbidden()),
+        }
+    }
+}
+
+fn refused(error: TokenError) -> Error {
+    let code = match error {
+        TokenError::Invalid => "token_invalid",
+        TokenError::Expired => "token_expired",
+        TokenError::Revoked => "token_revoked",
+    };
+    Error::Unauthenticated { code: code.into() }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The status of an answer without a body; one with a body brings it in the trailers and is counted as OK here.
+fn grpc_code(headers: &HeaderMap) -> i64 {
+    text(headers, "grpc-status").and_then(|code| code.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,16 @@
+//! gRPC servers: who asks, whether this method lets them, until when; health and reflection.
+
+mod context;
+mod guard;
+mod server;
+
+pub use context::{Context, context};
+pub use guard::Permission;
+pub use server::Server;
+
+/// Metadata: the token of the service that calls.
+pub const SERVICE_TOKEN: &str = "x-portico-service";
+/// Metadata: the operator's token.
+pub const OPERATOR_TOKEN: &str = "x-portico-operator";
+/// Metadata: a hash of where a guest comes from, set by the gateway.
+pub const SOURCE: &str = "x-portico-source";

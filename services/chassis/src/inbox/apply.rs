@@ -1,0 +1,126 @@
+//! Cursor and effect in one transaction; poison is parked.
+
+use async_trait::async_trait;
+use portico_proto::events::v1::Envelope;
+use prost::Message;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::order::Cursor;
+use crate::error::Error;
+use crate::ids::parse_uuid;
+
+/// What a service does with a producer's events. Handlers only write rows.
+#[async_trait]
+pub trait Consumer: Send + Sync + 'static {
+    /// Whose events.
+    fn producer(&self) -> &'static str;
+
+    /// Writes the effect of `events`, which come in order and each once. All of it commits with the cursor, or none.
+    async fn apply(&self, conn: &mut PgConnection, events: &[Envelope]) -> Result<(), Error>;
+
+    /// Called after the commit: the place to wake whoever works on the rows.
+    fn applied(&self) {}
+}
+
+/// What became of an attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// Effect and cursor are committed.
+    Done,
+    /// Another replica moved the cursor.
+    Superseded,
+}
+
+/// Reads the cursor; a new consumer begins before the first event.
+pub(super) async fn read_cursor(pool: &PgPool, producer: &str) -> Result<(Cursor, Option<String>), Error> {
+    sqlx::query("INSERT INTO inbox (producer, epoch, position) VALUES ($1, '', 0) ON CONFLICT DO NOTHING")
+        .bind(producer)
+        .execute(pool)
+        .await?;
+    let (epoch, position, event, stopped): (String, i64, Option<Uuid>, Option<String>) =
+        sqlx::query_as("SELECT epoch, position, last_event, stopped FROM inbox WHERE producer = $1").bind(producer).fetch_one(pool).await?;
+    Ok((Cursor { epoch, position, event_id: event.map(|id| id.to_string()).unwrap_or_default() }, stopped))
+}
+
+/// Records why the inbox stands still.
+pub(super) async fn stop(pool: &PgPool, producer: &str, reason: &str) -> Result<(), Error> {
+    sqlx::query("UPDATE inbox SET stopped = $2 WHERE producer = $1").bind(producer).bind(reason).execute(pool).await?;
+    Ok(())
+}
+
+/// Applies a run after `cursor`.
+pub(super) async fn apply(pool: &PgPool, consumer: &dyn Consumer, cursor: &Cursor, run: &[Envelope]) -> Result<Applied, Error> {
+    let Some(last) = run.last() else { return Ok(Applied::Done) };
+    let mut tx = pool.begin().await?;
+    let position: i64 = sqlx::query_scalar("SELECT position FROM inbox WHERE producer = $1 FOR UPDATE")
+        .bind(consumer.producer())
+        .fetch_one(&mut *tx)
+        .await?;
+    if position != cursor.position {
+        return Ok(Applied::Superseded);
+    }
+    let held_back = park_followers(&mut tx, consumer.producer(), run).await?;
+    let wanted: Vec<Envelope> = run.iter().filter(|event| !held_back.contains(&event.position)).cloned().collect();
+    if !wanted.is_empty() {
+        consumer.apply(&mut tx, &wanted).await?;
+    }
+    move_cursor(&mut tx, consumer.producer(), last).await?;
+    tx.commit().await?;
+    consumer.applied();
+    Ok(Applied::Done)
+}
+
+/// Puts an event that can't be applied aside and goes on after it.
+pub(super) async fn park(pool: &PgPool, producer: &str, event: &Envelope, error: &Error) -> Result<(), Error> {
+    let mut tx = pool.begin().await?;
+    insert_parked(&mut tx, producer, event, &error.to_string()).await?;
+    move_cursor(&mut tx, producer, event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Events on an aggregate of which one is parked are parked behind it, so that they can be driven again in order.
+async fn park_followers(conn: &mut PgConnection, producer: &str, run: &[Envelope]) -> Result<Vec<i64>, Error> {
+    let ids: Vec<Uuid> = run.iter().filter_map(|event| parse_uuid(&event.aggregate_id).ok()).collect();
+    let parked: Vec<Uuid> =
+        sqlx::query_scalar("SELECT DISTINCT aggregate_id FROM parked_event WHERE producer = $1 AND aggregate_id = ANY ($2)")
+            .bind(producer)
+            .bind(&ids)
+            .fetch_all(&mut *conn)
+            .await?;
+    let mut held_back = Vec::new();
+    for event in run {
+        if parse_uuid(&event.aggregate_id).is_ok_and(|id| parked.contains(&id)) {
+            insert_parked(conn, producer, event, "an earlier event of the same aggregate is parked").await?;
+            held_back.push(event.position);
+        }
+    }
+    Ok(held_back)
+}
+
+async fn insert_parked(conn: &mut PgConnection, producer: &str, event: &Envelope, error: &str) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO parked_event (producer, position, portal, aggregate_id, event, error) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+    )
+    .bind(producer)
+    .bind(event.position)
+    .bind(&event.portal)
+    .bind(parse_uuid(&event.aggregate_id).unwrap_or_default())
+    .bind(event.encode_to_vec())
+    .bind(error)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn move_cursor(conn: &mut PgConnection, producer: &str, last: &Envelope) -> Result<(), Error> {
+    sqlx::query("UPDATE inbox SET epoch = $2, position = $3, last_event = $4, stopped = NULL WHERE producer = $1")
+        .bind(producer)
+        .bind(&last.epoch)
+        .bind(last.position)
+        .bind(parse_uuid(&last.event_id).ok())
+        .execute(conn)
+        .await?;
+    Ok(())
+}

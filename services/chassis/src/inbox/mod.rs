@@ -1,0 +1,19 @@
+//! Events of other services, applied in order, once, with their effect.
+//!
+//! One cursor a producer moves in the same transaction as the effect. What the broker lost is fetched over gRPC; with the broker down
+//! everything still works, a few seconds later.
+//!
+//! - [`order`]: which events are next, pure.
+//! - [`source`]: what the broker delivers and what the producer is asked for.
+//! - [`apply`]: cursor and effect in one transaction; poison is parked.
+//! - [`tail`]: the same without a database, for the gateway.
+
+mod apply;
+pub mod order;
+mod run;
+mod source;
+mod tail;
+
+pub use apply::Consumer;
+pub use run::start;
+pub use tail::{Tail, follow};

@@ -1,0 +1,120 @@
+//! Follows a producer without a database: for the gateway's live notes. What was missed while the process was down is not replayed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portico_proto::events::v1::Envelope;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::order::{Cursor, Order};
+use super::source::{BUFFER, Producer, Subscription};
+use crate::error::Error;
+use crate::peers::Peers;
+use crate::run::{Boot, Phase};
+
+/// How long a hole may be open before the producer is asked.
+const HOLE_PATIENCE: Duration = Duration::from_millis(200);
+/// How often the producer is asked for its head.
+const HEAD_CHECK: Duration = Duration::from_secs(2);
+
+/// Hears of events in order, each once; `None` when there may be a gap and everything should be read again.
+pub trait Tail: Send + Sync + 'static {
+    /// The next event, or a gap.
+    fn hear(&self, event: Option<&Envelope>);
+}
+
+/// Follows `producer` from its present head; ends in [`Phase::Serve`].
+pub fn follow<C>(
+    boot: &Boot<C>,
+    peers: &Peers,
+    nats: async_nats::Client,
+    producer: &'static str,
+    tail: Arc<dyn Tail>,
+) -> anyhow::Result<()> {
+    let follower = Follower {
+        producer: Producer::new(peers.channel(producer)?),
+        subscription: Subscription { nats, prefix: boot.common.nats_prefix.clone(), producer, durable: None },
+        tail,
+    };
+    boot.tasks.spawn(Phase::Serve, "tail", move |stop| follower.run(stop));
+    Ok(())
+}
+
+struct Follower {
+    producer: Producer,
+    subscription: Subscription,
+    tail: Arc<dyn Tail>,
+}
+
+impl Follower {
+    async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let (events, mut delivered) = mpsc::channel(BUFFER);
+            let listening = CancellationToken::new();
+            let _end_listening = listening.clone().drop_guard();
+            tokio::select! {
+                result = self.work(&mut delivered) => if let Err(error) = result {
+                    tracing::debug!(producer = self.subscription.producer, %error, "the tail begins anew");
+                    self.tail.hear(None);
+                },
+                () = self.subscription.clone().run(events, listening) => {}
+                () = stop.cancelled() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn work(&self, delivered: &mut mpsc::Receiver<Envelope>) -> Result<(), Error> {
+        let diverged = |_| Error::Unavailable("the producer's journal was restored");
+        let mut order = Order::after(self.present_head().await?);
+        let mut head_checked = Instant::now();
+        let mut hole_since: Option<Instant> = None;
+        let mut received = Vec::new();
+        loop {
+            tokio::select! {
+                count = delivered.recv_many(&mut received, BUFFER) => {
+                    if count == 0 {
+                        return Err(Error::Unavailable("the subscription"));
+                    }
+                    for event in received.drain(..) {
+                        order.offer(event).map_err(diverged)?;
+                    }
+                }
+                () = tokio::time::sleep(HOLE_PATIENCE) => {}
+            }
+            let hole_is_old = hole_since.is_some_and(|since| since.elapsed() >= HOLE_PATIENCE);
+            if hole_is_old || head_checked.elapsed() >= HEAD_CHECK {
+                head_checked = Instant::now();
+                // A producer that is away is asked again later; the broker may still deliver.
+                if let Ok(head) = self.producer.head(order.cursor()).await
+                    && head.position > order.cursor().position
+                    && let Ok(page) = self.producer.pull(order.cursor().position).await
+                {
+                    for event in page {
+                        order.offer(event).map_err(diverged)?;
+                    }
+                }
+            }
+            loop {
+                let run = order.run(BUFFER).map_err(diverged)?;
+                let Some(last) = run.last() else { break };
+                run.iter().for_each(|event| self.tail.hear(Some(event)));
+                order.advance(last);
+            }
+            hole_since = order.has_hole().then(|| hole_since.unwrap_or_else(Instant::now));
+        }
+    }
+
+    /// Begins with what happens from now on. The event at the head is not known, so the first one is taken without its predecessor's proof.
+    async fn present_head(&self) -> Result<Cursor, Error> {
+        let head = self.producer.head(&Cursor::default()).await?;
+        let position = (head.position - 1).max(0);
+        let last = if head.position == 0 { None } else { self.producer.pull(position).await?.into_iter().next() };
+        Ok(last.map_or_else(Cursor::default, |event| Cursor { epoch: event.epoch, position: event.position, event_id: event.event_id }))
+    }
+}

@@ -1,0 +1,244 @@
+//! The journal's actor: takes all that waits, commits once, answers each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::{Connection, PgConnection};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Outcome;
+use super::append::{Appended, Failure, append};
+use super::entry::Entry;
+use crate::db::Db;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::run::{Phase, Tasks};
+
+/// Entries in one transaction: more would hold the head lock longer than the gain of a bigger batch is worth.
+const BATCH: usize = 256;
+/// Groups that may wait: at 3,000 entries a second about a third of a second of work; more is shed at the edge.
+const MAILBOX: usize = 1024;
+/// Pause before the next try when the database is away.
+const RECONNECT: Duration = Duration::from_millis(100);
+
+/// The rows of a service that an entry writes. All admitted entries of a batch come in one call, so that each table is written once.
+#[async_trait]
+pub trait Writes: Clone + Send + Sync + Sized + 'static {
+    /// Executes the writes in order of their entries, inside the journal's transaction. Nothing but SQL may happen here.
+    async fn apply(conn: &mut PgConnection, batch: Vec<Self>) -> Result<(), Error>;
+}
+
+/// A service whose entries write nothing but events.
+#[async_trait]
+impl Writes for () {
+    async fn apply(_: &mut PgConnection, _: Vec<Self>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Wakes those who act on what was committed.
+#[derive(Debug, Clone, Default)]
+pub struct JournalSignals {
+    /// Rows were appended: the relay publishes.
+    pub appended: Arc<Notify>,
+    /// A timer was armed.
+    pub armed: Arc<Notify>,
+}
+
+struct Group<W> {
+    entries: Vec<Entry<W>>,
+    deadline: Deadline,
+    answer: oneshot::Sender<Result<Vec<Outcome>, Error>>,
+}
+
+/// Appends entries. Cheap to clone.
+pub struct Journal<W> {
+    mailbox: mpsc::Sender<Group<W>>,
+    signals: JournalSignals,
+}
+
+impl<W> Clone for Journal<W> {
+    fn clone(&self) -> Self {
+        Self { mailbox: self.mailbox.clone(), signals: self.signals.clone() }
+    }
+}
+
+impl<W: Writes> Journal<W> {
+    /// Starts the writer. It ends in [`Phase::Journal`], after all who append.
+    pub fn start(db: Db, tasks: &Tasks) -> Self {
+        let (mailbox, inbox) = mpsc::channel(MAILBOX);
+        let signals = JournalSignals::default();
+        let writer = Writer { db, conn: None, signals: signals.clone() };
+        tasks.spawn(Phase::Journal, "journal", move |stop| writer.run(inbox, stop));
+        Self { mailbox, signals }
+    }
+
+    /// Commits `entries`, in order and in one transaction, and says what became of each. Each entry stands for itself: one that loses a
+    /// version is left out and the others commit.
+    ///
+    /// `Overloaded` when too much waits, `Unavailable` when the database is away: in both cases nothing was written.
+    pub async fn append(&self, entries: Vec<Entry<W>>, deadline: Deadline) -> Result<Vec<Outcome>, Error> {
+        let (answer, answered) = oneshot::channel();
+        let group = Group { entries, deadline, answer };
+        self.mailbox.try_send(group).map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?;
+        answered.await.map_err(|_| Error::Unavailable("the journal ended"))?
+    }
+
+    /// Commits one entry; conflicts become errors. For a new aggregate, which nobody else can hold.
+    pub async fn append_one(&self, entry: Entry<W>, deadline: Deadline) -> Result<Outcome, Error> {
+        self.append(vec![entry], deadline).await?.pop().ok_or_else(|| Error::internal("the journal answered nothing"))
+    }
+
+    /// What wakes relay and timers.
+    pub fn signals(&self) -> &JournalSignals {
+        &self.signals
+    }
+}
+
+struct Writer {
+    db: Db,
+    conn: Option<PgConnection>,
+    signals: JournalSignals,
+}
+
+impl Writer {
+    async fn run<W: Writes>(mut self, mut inbox: mpsc::Receiver<Group<W>>, stop: CancellationToken) {
+        let mut waiting = Vec::with_capacity(BATCH);
+        loop {
+            let received = tokio::select! {
+                biased;
+                received = inbox.recv_many(&mut waiting, BATCH) => received,
+                () = stop.cancelled() => { inbox.close(); inbox.recv_many(&mut waiting, BATCH).await }
+            };
+            if received == 0 {
+                break;
+            }
+            self.serve(std::mem::take(&mut waiting)).await;
+        }
+        if let Some(conn) = self.conn.take() {
+            // The server notices a closed connection by itself; a failure to say goodbye changes nothing.
+            let _ = conn.close().await;
+        }
+    }
+
+    /// Commits groups in batches of at most [`BATCH`] entries.
+    async fn serve<W: Writes>(&mut self, groups: Vec<Group<W>>) {
+        let mut batch: Vec<Group<W>> = Vec::new();
+        let mut size = 0;
+        for group in groups {
+            if group.deadline.is_over() {
+                let _ = group.answer.send(Err(Error::Deadline));
+                continue;
+            }
+            if size > 0 && size + group.entries.len() > BATCH {
+                self.commit(std::mem::take(&mut batch)).await;
+                size = 0;
+            }
+            size += group.entries.len();
+            batch.push(group);
+        }
+        if !batch.is_empty() {
+            self.commit(batch).await;
+        }
+    }
+
+    async fn commit<W: Writes>(&mut self, groups: Vec<Group<W>>) {
+        let result = self.try_commit(&groups).await;
+        match result {
+            Ok(outcomes) => answer_each(groups, outcomes),
+            // A defect in one entry must not take strangers down: each group tries alone.
+            Err(Error::Internal(reason)) if groups.len() > 1 => {
+                tracing::warn!(%reason, groups = groups.len(), "a batch failed; its groups commit one by one");
+                for group in groups {
+                    match self.try_commit(std::slice::from_ref(&group)).await {
+                        Ok(outcomes) => answer_each(vec![group], outcomes),
+                        Err(error) => refuse(vec![group], &error),
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a batch was not committed");
+                refuse(groups, &error);
+            }
+        }
+    }
+
+    async fn try_commit<W: Writes>(&mut self, groups: &[Group<W>]) -> Result<Vec<Outcome>, Error> {
+        let entries: Vec<&Entry<W>> = groups.iter().flat_map(|group| &group.entries).collect();
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => match self.db.journal_connection().await {
+                Ok(conn) => conn,
+                Err(error) => {
+                    tokio::time::sleep(RECONNECT).await;
+                    return Err(error);
+                }
+            },
+        };
+        match append(&mut conn, &entries).await {
+            Ok(appended) => {
+                self.conn = Some(conn);
+                Ok(self.done(appended))
+            }
+            // The connection may be in a failed transaction or half gone: it is dropped, which rolls back.
+            Err(Failure::Before(error)) => {
+                if sqlx::raw_sql("ROLLBACK").execute(&mut conn).await.is_ok() {
+                    self.conn = Some(conn);
+                }
+                Err(error)
+            }
+            Err(Failure::Unknown(appended, error)) => {
+                drop(conn);
+                self.settle(appended, error).await
+            }
+        }
+    }
+
+    fn done(&self, appended: Appended) -> Vec<Outcome> {
+        self.signals.appended.notify_one();
+        if appended.earliest_timer.is_some() {
+            self.signals.armed.notify_one();
+        }
+        appended.outcomes
+    }
+
+    /// The answer to COMMIT got lost: takes the head lock, so that the commit is over either way, and looks for an event of the batch.
+    async fn settle(&mut self, appended: Appended, error: Error) -> Result<Vec<Outcome>, Error> {
+        let Some(witness) = appended.witness else { return Err(error) };
+        for _ in 0..50 {
+            match self.is_committed(witness).await {
+                Ok(true) => return Ok(self.done(appended)),
+                Ok(false) => return Err(Error::Unavailable("the database went away before the commit")),
+                Err(_) => tokio::time::sleep(RECONNECT).await,
+            }
+        }
+        Err(Error::Unavailable("the outcome is settled by the request id"))
+    }
+
+    async fn is_committed(&self, witness: Uuid) -> Result<bool, Error> {
+        let mut conn = self.db.system().acquire().await?;
+        let mut tx = sqlx::Acquire::begin(&mut *conn).await?;
+        sqlx::query("SELECT position FROM journal_head FOR UPDATE").execute(&mut *tx).await?;
+        let found = sqlx::query_scalar("SELECT EXISTS (SELECT FROM journal WHERE event_id = $1)").bind(witness).fetch_one(&mut *tx).await?;
+        tx.rollback().await?;
+        Ok(found)
+    }
+}
+
+fn answer_each<W>(groups: Vec<Group<W>>, outcomes: Vec<Outcome>) {
+    let mut outcomes = outcomes.into_iter();
+    for group in groups {
+        let own = outcomes.by_ref().take(group.entries.len()).collect();
+        // A caller who no longer waits finds its answer by the request id.
+        let _ = group.answer.send(Ok(own));
+    }
+}
+
+fn refuse<W>(groups: Vec<Group<W>>, error: &Error) {
+    for group in groups {
+        let _ = group.answer.send(Err(error.clone()));
+    }
+}

@@ -1,0 +1,164 @@
+//! Clients of the other services: balanced channels that say which service speaks.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use portico_proto::identity::v1::ListRevocationsRequest;
+use portico_proto::identity::v1::revocation_service_client::RevocationServiceClient;
+use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+use crate::auth::Tokens;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::grpc::{Context, SERVICE_TOKEN, SOURCE};
+use crate::run::{Boot, Phase};
+use crate::telemetry;
+
+/// How often a call that may be repeated is tried when the peer is unavailable.
+const TRIES: u32 = 3;
+
+/// A channel to one service, in this service's name.
+pub type PeerChannel = InterceptedService<Channel, Speaker>;
+
+/// Adds the service's own token and the trace context to every call.
+#[derive(Clone)]
+pub struct Speaker(Tokens);
+
+impl Interceptor for Speaker {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let token = self.0.service_token().map_err(|_| Status::from(Error::internal("the service token could not be signed")))?;
+        insert(&mut request, SERVICE_TOKEN, &token);
+        let traceparent = telemetry::traceparent();
+        if !traceparent.is_empty() {
+            insert(&mut request, "traceparent", &traceparent);
+        }
+        Ok(request)
+    }
+}
+
+fn insert<T>(request: &mut Request<T>, key: &'static str, value: &str) {
+    if let Ok(value) = MetadataValue::from_str(value) {
+        request.metadata_mut().insert(key, value);
+    }
+}
+
+/// The other services. Cheap to clone; connections are made when first used.
+#[derive(Clone)]
+pub struct Peers {
+    channels: HashMap<String, Channel>,
+    tokens: Tokens,
+}
+
+impl Peers {
+    /// One channel for each configured peer; several endpoints of one are balanced.
+    pub fn new<C>(boot: &Boot<C>) -> anyhow::Result<Self> {
+        let mut channels = HashMap::new();
+        for (name, addresses) in &boot.common.peers {
+            let endpoints =
+                addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).map(endpoint).collect::<Result<Vec<_>, _>>()?;
+            let channel = match endpoints.as_slice() {
+                [one] => one.connect_lazy(),
+                _ => Channel::balance_list(endpoints.into_iter()),
+            };
+            channels.insert(name.clone(), channel);
+        }
+        Ok(Self { channels, tokens: boot.tokens.clone() })
+    }
+
+    /// The channel to a service; a defect of the configuration when it has no address.
+    pub fn channel(&self, service: &str) -> anyhow::Result<PeerChannel> {
+        let channel =
+            self.channels.get(service).cloned().ok_or_else(|| anyhow::anyhow!("configuration key `peers.{service}` is missing"))?;
+        Ok(InterceptedService::new(channel, Speaker(self.tokens.clone())))
+    }
+
+    /// Whether the service has an address.
+    pub fn knows(&self, service: &str) -> bool {
+        self.channels.contains_key(service)
+    }
+}
+
+fn endpoint(address: &str) -> anyhow::Result<Endpoint> {
+    Ok(Endpoint::from_shared(address.to_owned())?
+        .connect_timeout(Duration::from_secs(2))
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .keep_alive_timeout(Duration::from_secs(5))
+        .keep_alive_while_idle(true))
+}
+
+/// A request in this service's own name.
+pub fn own<T>(message: T, deadline: Deadline) -> Result<Request<T>, Error> {
+    let mut request = Request::new(message);
+    request.set_timeout(deadline.remaining()?);
+    Ok(request)
+}
+
+/// A request on behalf of whoever asked us.
+pub fn on_behalf<T>(message: T, context: &Context) -> Result<Request<T>, Error> {
+    let mut request = own(message, context.deadline)?;
+    if let Some(token) = &context.token {
+        insert(&mut request, "authorization", &format!("Bearer {token}"));
+    }
+    if let Some(source) = &context.source {
+        insert(&mut request, SOURCE, source);
+    }
+    Ok(request)
+}
+
+/// Calls again while the peer is unavailable, within the deadline. For reads, and for mutations that carry a request id.
+pub async fn repeat<T, F>(deadline: Deadline, mut call: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut pause = Duration::from_millis(20);
+    for _ in 1..TRIES {
+        match call().await {
+            Err(Error::Unavailable(_)) if deadline.remaining()? > pause => tokio::time::sleep(pause).await,
+            result => return result,
+        }
+        pause *= 5;
+    }
+    call().await
+}
+
+/// Asks identity each second what was revoked, for as long as the process serves.
+pub fn follow_revocations<C>(boot: &Boot<C>, peers: &Peers) -> anyhow::Result<()> {
+    let client = RevocationServiceClient::new(peers.channel("identity")?);
+    let tokens = boot.tokens.clone();
+    boot.tasks.spawn(Phase::Serve, "revocations", move |stop| async move {
+        let mut after = 0;
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            match poll_revocations(client.clone(), &tokens, after).await {
+                Ok(next) => after = next,
+                Err(error) => tracing::debug!(%error, "identity did not tell its revocations"),
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn poll_revocations(mut client: RevocationServiceClient<PeerChannel>, tokens: &Tokens, after: i64) -> Result<i64, Error> {
+    let request = own(ListRevocationsRequest { portal: String::new(), after }, Deadline::within(Duration::from_secs(2)))?;
+    let answer = client.list_revocations(request).await.map_err(|status| Error::from_status(&status))?.into_inner();
+    for session in answer.ended_sessions.iter().filter_map(|id| crate::ids::parse_uuid(id).ok()) {
+        tokens.revocations().end_session(session);
+    }
+    for raised in &answer.raised_generations {
+        if let (Ok(portal), Ok(person)) = (raised.portal.parse(), crate::ids::parse_uuid(&raised.person_id)) {
+            tokens.revocations().raise_generation(&portal, person, raised.generation);
+        }
+    }
+    Ok(answer.next)
+}
