@@ -1,0 +1,50 @@
+//! The reader's own pages.
+
+use askama::Template;
+
+use super::form::Form;
+use super::layout::Layout;
+use super::ui::{Choice, When};
+
+/// The profile.
+#[derive(Template)]
+#[template(path = "portal/me.html")]
+pub struct Profile {
+    /// The frame.
+    pub l: Layout,
+    /// `name`, `locale`, `time_zone`.
+    pub form: Form,
+    /// The organisation, or empty.
+    pub organization: String,
+    /// The portal's languages.
+    pub locales: Vec<Choice>,
+    /// Time zones.
+    pub zones: Vec<Choice>,
+}
+
+/// Password and sessions.
+#[derive(Template)]
+#[template(path = "portal/security.html")]
+pub struct Security {
+    /// The frame.
+    pub l: Layout,
+    /// The passwords are never kept.
+    pub form: Form,
+    /// Where the reader is signed in.
+    pub sessions: Vec<Session>,
+}
+
+/// A session of the reader.
+#[derive(Debug, Clone, Default)]
+pub struct Session {
+    /// Its id.
+    pub id: String,
+    /// "Firefox on Linux".
+    pub device: String,
+    /// The address it came from.
+    pub ip: String,
+    /// When it was used last.
+    pub used: When,
+    /// Whether it is this one.
+    pub current: bool,
+}
