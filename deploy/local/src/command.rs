@@ -64,6 +64,9 @@ struct Up {
     /// Start without the demo portal.
     #[arg(long)]
     no_demo: bool,
+    /// Start PostgreSQL and NATS alone, without guarantees for their data (for tests).
+    #[arg(long)]
+    servers_only: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,7 +105,8 @@ async fn start(layout: Layout, up: Up) -> Result<()> {
     if up.detach {
         return detach::start(&layout, !up.no_demo).await;
     }
-    let wishes = Wishes { programs, port: up.port, replicas: up.replicas, demo: !up.no_demo, fresh: up.fresh };
+    let wishes =
+        Wishes { programs, port: up.port, replicas: up.replicas, demo: !up.no_demo, fresh: up.fresh, servers_only: up.servers_only };
     up::run(layout, wishes).await
 }
 

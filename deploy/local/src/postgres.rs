@@ -45,8 +45,11 @@ impl Cluster {
     }
 
     /// How the server is supervised. It stops on INT: a fast shutdown that does not wait for clients.
-    pub fn plan(&self, layout: &Layout) -> Plan {
+    ///
+    /// Without `durable` a crash of the machine may lose the data, which tests do not mind.
+    pub fn plan(&self, layout: &Layout, durable: bool) -> Plan {
         let options = [
+            format!("fsync={}", if durable { "on" } else { "off" }),
             format!("port={}", self.port),
             "listen_addresses=127.0.0.1".to_owned(),
             // No socket file: a deep checkout would make its path too long, and two checkouts must not meet.
@@ -78,6 +81,11 @@ impl Cluster {
         Ok(format!("postgres://{service}:{password}@127.0.0.1:{}/{service}", self.port))
     }
 
+    /// The connection string of the cluster's owner.
+    pub fn superuser_dsn(&self) -> String {
+        format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port)
+    }
+
     /// Waits until the server answers, then makes the roles and databases that are missing.
     pub async fn make_databases(&self, services: &[&str], secrets: &Secrets) -> Result<()> {
         let mut connection = self.connect().await?;
@@ -89,7 +97,7 @@ impl Cluster {
     }
 
     async fn connect(&self) -> Result<PgConnection> {
-        let url = format!("postgres://postgres:{}@127.0.0.1:{}/postgres", self.password, self.port);
+        let url = self.superuser_dsn();
         let end = Instant::now() + PATIENCE;
         loop {
             match PgConnection::connect(&url).await {

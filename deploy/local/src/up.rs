@@ -43,6 +43,8 @@ pub struct Wishes {
     pub demo: bool,
     /// Forget all data first.
     pub fresh: bool,
+    /// Only PostgreSQL and NATS, without guarantees for their data: for tests that bring up single services.
+    pub servers_only: bool,
 }
 
 /// A stack that runs.
@@ -135,10 +137,19 @@ impl Stack {
         self.supervisor.start(broker.plan(layout));
         let (mail, smtp) = self.catch_mail(layout, &mut ports).await?;
         let cluster = Cluster::prepare(layout, &secrets, ports.take()?).await?;
-        self.supervisor.start(cluster.plan(layout));
-        cluster.make_databases(&BACKENDS, &secrets).await?;
+        self.supervisor.start(cluster.plan(layout, !wishes.servers_only));
+        let databases: &[&str] = if wishes.servers_only { &[] } else { &BACKENDS };
+        cluster.make_databases(databases, &secrets).await?;
         broker.ready(&client, PATIENCE).await?;
         step.done();
+        if wishes.servers_only {
+            self.registry.update(|status| {
+                status.nats = broker.url();
+                status.postgres.insert("superuser".to_owned(), cluster.superuser_dsn());
+                status.phase = Phase::Ready;
+            });
+            return Ok(());
+        }
 
         let step = Step::begin("the services");
         let shared = share(wishes, &secrets, &cluster, &broker, &smtp, public)?;

@@ -1,0 +1,178 @@
+//! A running stack: the one that all tests share, or one of a test's own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::mail::Mailbox;
+use crate::portal::Portal;
+use crate::wait;
+
+/// How a stack of a test's own is started.
+#[derive(Debug, Clone, Default)]
+pub struct WorldOptions {
+    /// Two processes of each service behind a balancer.
+    pub two_replicas: bool,
+}
+
+/// Portico, running.
+#[derive(Debug)]
+pub struct World {
+    data: PathBuf,
+    own: Option<tempfile::TempDir>,
+    mailbox: Mailbox,
+    public: String,
+    operator_token: String,
+}
+
+impl World {
+    /// The stack that `./test` started; without one, a stack of this test's own.
+    pub async fn shared() -> Self {
+        match std::env::var_os("PORTICO_TEST_STACK") {
+            Some(data) => Self::attach(Path::new(&data), None),
+            None => Self::own(&WorldOptions::default()).await,
+        }
+    }
+
+    /// A stack of this test's own, without the demo, stopped when it is dropped.
+    pub async fn own(options: &WorldOptions) -> Self {
+        let folder = tempfile::Builder::new().prefix("portico-world-").tempdir().expect("a folder");
+        // PostgreSQL runs as another user where the tests run as root, and must be able to enter.
+        open_to_all(folder.path());
+        let mut command = portico(folder.path());
+        command.args(["up", "--no-demo", "--detach", "--port", "0", "--programs"]).arg(programs());
+        if options.two_replicas {
+            command.args(["--replicas", "2"]);
+        }
+        let output = command.stdin(Stdio::null()).output().expect("portico starts");
+        assert!(output.status.success(), "the stack did not start: {}", String::from_utf8_lossy(&output.stderr));
+        Self::attach(&folder.path().to_path_buf(), Some(folder))
+    }
+
+    fn attach(data: &Path, own: Option<tempfile::TempDir>) -> Self {
+        let status = read_status(data);
+        let text = |key: &str| status[key].as_str().unwrap_or_else(|| panic!("the status has {key}")).to_owned();
+        Self {
+            data: data.to_path_buf(),
+            own,
+            mailbox: Mailbox::open(Path::new(&text("mail_dir"))),
+            public: text("public"),
+            operator_token: text("operator_token"),
+        }
+    }
+
+    /// The status document of now.
+    pub fn status(&self) -> Value {
+        read_status(&self.data)
+    }
+
+    /// The base URL.
+    pub fn public(&self) -> &str {
+        &self.public
+    }
+
+    /// Caught mail.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// Somebody who is nobody yet, at a portal.
+    pub fn guest(&self, slug: &str) -> Client {
+        Client::guest(&self.public, slug)
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> Client {
+        self.guest("").with_token(&self.operator_token)
+    }
+
+    /// A new portal of a profile, its administrator signed in.
+    pub async fn portal(&self, profile: &str) -> Portal<'_> {
+        let slug = format!("t{}", &Uuid::new_v4().simple().to_string()[..12]);
+        Portal::create(self, &slug, profile).await
+    }
+
+    /// The process of a service.
+    pub fn pid(&self, name: &str) -> Option<u32> {
+        self.status()["pids"][name].as_u64().and_then(|pid| u32::try_from(pid).ok())
+    }
+
+    /// Sends a signal to a process of the stack, by the name it has in `pids`; returns its number.
+    pub fn signal(&self, name: &str, signal: &str) -> u32 {
+        let pid = self.pid(name).unwrap_or_else(|| panic!("{name} does not run"));
+        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().expect("sh");
+        assert!(sent.success(), "no signal {signal} to {name}");
+        pid
+    }
+
+    /// Kills a process and waits until the supervisor has started another one.
+    pub async fn kill(&self, name: &str) {
+        let old = self.signal(name, "KILL");
+        wait::within(Duration::from_secs(5), &format!("{name} is started again within 5 s"), async || {
+            self.pid(name).filter(|pid| *pid != old)
+        })
+        .await;
+    }
+
+    /// Whether every service says that it may serve.
+    pub async fn all_ready(&self) -> bool {
+        let status = self.status();
+        let client = Client::guest(&self.public, "");
+        for url in status["operations"].as_object().into_iter().flat_map(|map| map.values()).filter_map(Value::as_str) {
+            let ready = client.http().get(format!("{url}/readyz")).timeout(Duration::from_secs(2)).send().await;
+            if !ready.is_ok_and(|answer| answer.status().is_success()) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Runs the operator's command against this stack.
+    pub fn portico(&self, arguments: &[&str]) -> std::process::Output {
+        portico(&self.data).args(arguments).stdin(Stdio::null()).output().expect("portico runs")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.own.is_some() {
+            if std::thread::panicking()
+                && let Some(keep) = std::env::var_os("PORTICO_TEST_KEEP_LOGS")
+            {
+                let _ = Command::new("cp").arg("-r").arg(self.data.join("log")).arg(keep).status();
+            }
+            let _ = portico(&self.data).arg("stop").stdin(Stdio::null()).output();
+        }
+    }
+}
+
+fn read_status(data: &Path) -> Value {
+    let path = data.join("status.json");
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).expect("the status is JSON")
+}
+
+fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("the folder's mode");
+}
+
+fn portico(data: &Path) -> Command {
+    let mut command = Command::new(programs().join("portico"));
+    command.arg("--checkout").arg(checkout()).arg("--data-dir").arg(data);
+    command
+}
+
+/// The folder of the programs under test: the one that this test was built into.
+fn programs() -> PathBuf {
+    let own = std::env::current_exe().expect("the test's own path");
+    own.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_path_buf()
+}
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the checkout").to_path_buf()
+}
