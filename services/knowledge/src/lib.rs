@@ -1,0 +1,4 @@
+//! Portico's knowledge service: articles, FAQs, announcements and the public search.
+
+pub mod domain;
+pub mod store;

@@ -1,0 +1,3 @@
+//! Starts the knowledge service.
+
+fn main() {}

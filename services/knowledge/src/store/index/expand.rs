@@ -1,0 +1,327 @@
+//! From a query's words to the terms of the index that answer them.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
+use tantivy::schema::Field;
+use tantivy::{Searcher, Term};
+use tantivy_fst::Automaton;
+
+use super::filter::Allowed;
+use super::schema::Fields;
+use super::search::Wanted;
+use super::stats::PortalStats;
+use super::words::{scoped, stem};
+use crate::domain::search::query::{Query, QueryWord};
+use crate::domain::search::spelling::{self, Candidate};
+use crate::domain::search::synonyms::synonyms;
+use crate::domain::search::tuning::{Tuning, rarity};
+
+/// Terms of one range that are looked at: a bound on the work of a single letter.
+const SCANNED: usize = 4_000;
+/// A beginning shared by more stems than this is no family.
+const FAMILY: usize = 12;
+/// From this weight on a variant stands for the word itself.
+const ITSELF: f32 = 0.55;
+
+/// A word of the query and the stems that answer it.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// What it counts in the query.
+    pub weight: f32,
+    /// The places in the query.
+    pub positions: Vec<u32>,
+    /// The stems.
+    pub variants: Vec<Variant>,
+    /// The greatest rarity among the variants.
+    pub rarity: f32,
+}
+
+/// A stem of the index.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// The term, with its portal.
+    pub term: String,
+    /// 1 for the word itself, less for others.
+    pub weight: f32,
+    /// How telling it is.
+    pub rarity: f32,
+}
+
+impl Variant {
+    /// Whether it stands for the word itself: as written, completed or corrected.
+    pub fn is_word(&self) -> bool {
+        self.weight > ITSELF
+    }
+}
+
+/// The groups of a query and the corrections that were made.
+pub struct Expanded {
+    /// The most telling words, in the query's order.
+    pub groups: Vec<Group>,
+    /// Wrong word, right word.
+    pub corrections: Vec<(String, String)>,
+}
+
+/// Looks up words in the index of a portal.
+pub struct Expander<'a> {
+    pub searcher: &'a Searcher,
+    pub fields: &'a Fields,
+    pub wanted: &'a Wanted<'a>,
+    pub tuning: &'a Tuning,
+    pub stats: PortalStats,
+    pub allowed: &'a [Allowed],
+}
+
+impl Expander<'_> {
+    /// Expands a query.
+    pub fn expand(&self, query: &Query) -> tantivy::Result<Expanded> {
+        let mut expanded = Expanded { groups: Vec::new(), corrections: Vec::new() };
+        for word in &query.words {
+            let mut stems = Stems::default();
+            self.itself(word, &mut stems)?;
+            if stems.is_empty() {
+                self.corrected(word, &mut stems, &mut expanded.corrections)?;
+            }
+            self.related(word, &mut stems)?;
+            if let Some(group) = self.group(word, stems)? {
+                expanded.groups.push(group);
+            }
+        }
+        most_telling(&mut expanded.groups, self.tuning.words);
+        Ok(expanded)
+    }
+
+    fn stem(&self, word: &str) -> String {
+        stem(word, self.wanted.english)
+    }
+
+    /// Documents that hold a stem: the greater of the two fields' counts.
+    fn holding(&self, stem: &str) -> tantivy::Result<u64> {
+        let term = scoped(self.wanted.portal, stem);
+        let count = |field| self.searcher.doc_freq(&Term::from_field_text(field, &term));
+        Ok(count(self.fields.title)?.max(count(self.fields.body)?))
+    }
+
+    fn itself(&self, word: &QueryWord, stems: &mut Stems) -> tantivy::Result<()> {
+        let own = self.stem(&word.text);
+        let known = self.holding(&own)?;
+        if known > 0 {
+            stems.add(own, 1.0);
+        }
+        if word.unfinished && word.text.chars().count() >= 2 {
+            for (completed, _) in self.beginning(self.fields.word, &word.text, self.tuning.completions)? {
+                stems.add(self.stem(&completed), 1.0);
+            }
+        }
+        Ok(())
+    }
+
+    fn corrected(&self, word: &QueryWord, stems: &mut Stems, corrections: &mut Vec<(String, String)>) -> tantivy::Result<()> {
+        let reach = spelling::reach(word.text.chars().count());
+        if reach == 0 || word.text.chars().all(|ch| ch.is_ascii_digit()) {
+            return Ok(());
+        }
+        let mut candidates = self.near(&word.text, reach)?;
+        // Never show or use a word that only stands in what the caller may not see.
+        let mut seen = Vec::with_capacity(candidates.len());
+        for candidate in candidates.drain(..) {
+            if self.shows(&candidate.word)? {
+                seen.push(candidate);
+            }
+        }
+        let best = spelling::best(&word.text, seen, self.tuning.corrections);
+        if let Some(first) = best.first() {
+            corrections.push((word.text.clone(), first.word.clone()));
+        }
+        for candidate in best {
+            stems.add(self.stem(&candidate.word), self.tuning.corrected);
+        }
+        Ok(())
+    }
+
+    fn related(&self, word: &QueryWord, stems: &mut Stems) -> tantivy::Result<()> {
+        if !self.wanted.english {
+            return Ok(());
+        }
+        for other in synonyms(&word.text) {
+            stems.add(self.stem(other), self.tuning.synonym);
+        }
+        let own = self.stem(&word.text);
+        let length = own.chars().count();
+        if length < 5 {
+            return Ok(());
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // A word's length.
+        let shared = ((length as f32 * self.tuning.family_share).round() as usize).max(4);
+        let beginning: String = own.chars().take(shared).collect();
+        let mut family: HashMap<String, u64> = HashMap::new();
+        for field in [self.fields.title, self.fields.body] {
+            family.extend(self.beginning(field, &beginning, FAMILY + 1)?);
+        }
+        if family.len() <= FAMILY {
+            for relative in family.into_keys().filter(|relative| relative.chars().count().abs_diff(length) <= 4) {
+                stems.add(relative, self.tuning.family);
+            }
+        }
+        Ok(())
+    }
+
+    fn group(&self, word: &QueryWord, stems: Stems) -> tantivy::Result<Option<Group>> {
+        let mut variants = Vec::new();
+        let mut together = 0;
+        for (stem, weight) in stems.0 {
+            let found = self.holding(&stem)?;
+            if found == 0 {
+                continue;
+            }
+            if weight > ITSELF {
+                together += found;
+            }
+            variants.push(Variant { term: scoped(self.wanted.portal, &stem), weight, rarity: rarity(self.stats.documents, found) });
+        }
+        let union = rarity(self.stats.documents, together.min(self.stats.documents));
+        if variants.iter().filter(|variant| variant.is_word()).count() > 1 {
+            let share = self.tuning.completion_union;
+            for variant in variants.iter_mut().filter(|variant| variant.is_word()) {
+                variant.rarity = share * union + (1.0 - share) * variant.rarity;
+            }
+        }
+        let greatest = variants.iter().map(|variant| variant.rarity).fold(0.0, f32::max);
+        Ok((!variants.is_empty()).then(|| Group { weight: word.weight, positions: word.positions.clone(), variants, rarity: greatest }))
+    }
+
+    /// Terms of a field that begin so, the commonest first.
+    fn beginning(&self, field: Field, word: &str, limit: usize) -> tantivy::Result<Vec<(String, u64)>> {
+        let from = scoped(self.wanted.portal, word);
+        let skip = from.len() - word.len();
+        let mut found: HashMap<String, u64> = HashMap::new();
+        for reader in self.searcher.segment_readers() {
+            let index = reader.inverted_index(field)?;
+            let mut stream = index.terms().range().ge(from.as_bytes()).into_stream()?;
+            let mut scanned = 0;
+            while scanned < SCANNED && stream.advance() && stream.key().starts_with(from.as_bytes()) {
+                scanned += 1;
+                if let Ok(term) = std::str::from_utf8(&stream.key()[skip..]) {
+                    *found.entry(term.to_owned()).or_default() += u64::from(stream.value().doc_freq);
+                }
+            }
+        }
+        let mut found: Vec<_> = found.into_iter().collect();
+        found.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Words of the portal within a distance.
+    fn near(&self, word: &str, reach: u8) -> tantivy::Result<Vec<Candidate>> {
+        let prefix = scoped(self.wanted.portal, "");
+        let dfa = builder(reach).build_dfa(word);
+        let mut found: HashMap<String, Candidate> = HashMap::new();
+        for reader in self.searcher.segment_readers() {
+            let index = reader.inverted_index(self.fields.word)?;
+            let automaton = Scoped { prefix: prefix.as_bytes(), dfa: &dfa };
+            let mut stream = index.terms().search(automaton).into_stream()?;
+            while found.len() < SCANNED && stream.advance() {
+                let key = &stream.key()[prefix.len()..];
+                let (Distance::Exact(distance), Ok(term)) = (dfa.eval(key), std::str::from_utf8(key)) else { continue };
+                let candidate = found.entry(term.to_owned()).or_insert_with(|| Candidate { word: term.to_owned(), distance, documents: 0 });
+                candidate.documents += u64::from(stream.value().doc_freq);
+            }
+        }
+        Ok(found.into_values().filter(|candidate| candidate.word.chars().count() >= 2).collect())
+    }
+
+    fn shows(&self, word: &str) -> tantivy::Result<bool> {
+        let term = scoped(self.wanted.portal, word);
+        for (reader, allowed) in self.searcher.segment_readers().iter().zip(self.allowed) {
+            if allowed.shows(reader, self.fields, &term)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Stems with their weights, each once with its greatest.
+#[derive(Default)]
+struct Stems(Vec<(String, f32)>);
+
+impl Stems {
+    fn add(&mut self, stem: String, weight: f32) {
+        if weight > 0.0 && !self.0.iter().any(|(known, _)| *known == stem) {
+            self.0.push((stem, weight));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Keeps the most telling groups, in their order.
+fn most_telling(groups: &mut Vec<Group>, limit: usize) {
+    if groups.len() <= limit {
+        return;
+    }
+    let mut worth: Vec<f32> = groups.iter().map(|group| group.weight * group.rarity).collect();
+    worth.sort_by(|one, other| other.total_cmp(one));
+    let least = worth[limit - 1];
+    groups.retain(|group| group.weight * group.rarity >= least);
+    groups.truncate(limit);
+}
+
+fn builder(reach: u8) -> &'static LevenshteinAutomatonBuilder {
+    static ONE: LazyLock<LevenshteinAutomatonBuilder> = LazyLock::new(|| LevenshteinAutomatonBuilder::new(1, true));
+    static TWO: LazyLock<LevenshteinAutomatonBuilder> = LazyLock::new(|| LevenshteinAutomatonBuilder::new(2, true));
+    if reach < 2 { &ONE } else { &TWO }
+}
+
+/// A portal's prefix, then a word within the distance.
+struct Scoped<'a> {
+    prefix: &'a [u8],
+    dfa: &'a DFA,
+}
+
+/// Where a scoped automaton is.
+#[derive(Clone, Copy)]
+enum Place {
+    Prefix(usize),
+    Word(u32),
+    Dead,
+}
+
+impl Automaton for Scoped<'_> {
+    type State = Place;
+
+    fn start(&self) -> Place {
+        Place::Prefix(0)
+    }
+
+    fn is_match(&self, state: &Place) -> bool {
+        matches!(state, Place::Word(state) if matches!(self.dfa.distance(*state), Distance::Exact(_)))
+    }
+
+    fn can_match(&self, state: &Place) -> bool {
+        match state {
+            Place::Prefix(_) => true,
+            Place::Word(state) => *state != SINK_STATE,
+            Place::Dead => false,
+        }
+    }
+
+    fn accept(&self, state: &Place, byte: u8) -> Place {
+        match *state {
+            Place::Prefix(at) if self.prefix.get(at) == Some(&byte) => {
+                if at + 1 == self.prefix.len() {
+                    Place::Word(self.dfa.initial_state())
+                } else {
+                    Place::Prefix(at + 1)
+                }
+            }
+            Place::Word(state) => Place::Word(self.dfa.transition(state, byte)),
+            Place::Prefix(_) | Place::Dead => Place::Dead,
+        }
+    }
+}
