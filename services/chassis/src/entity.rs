@@ -114,6 +114,19 @@ impl<A: Aggregate> Envelope<A> {
     }
 }
 
+/// A command that was decided: what to commit, and the state after it.
+struct Decided<A: Aggregate> {
+    envelope: Envelope<A>,
+    entry: Entry<A::Write>,
+    state: A::State,
+}
+
+/// A command that ended a run: a refusal, or an answer without effect.
+struct Halted<A: Aggregate> {
+    envelope: Envelope<A>,
+    result: Result<Vec<u8>, Error>,
+}
+
 /// Finds or starts the actor of an aggregate. Cheap to clone.
 pub struct Directory<A: Aggregate>(Arc<Shared<A>>);
 
@@ -229,12 +242,12 @@ impl<A: Aggregate> Actor<A> {
             }
             let (run, halted) = self.decide_run(&mut waiting);
             if !run.is_empty() {
-                if let Some((envelope, _)) = halted {
-                    waiting.push_front(envelope);
+                if let Some(halted) = halted {
+                    waiting.push_front(halted.envelope);
                 }
                 self.commit(run, &mut waiting).await;
-            } else if let Some((envelope, result)) = halted {
-                self.settle(envelope, result, &mut waiting).await;
+            } else if let Some(halted) = halted {
+                self.settle(halted, &mut waiting).await;
             }
         }
     }
@@ -248,11 +261,7 @@ impl<A: Aggregate> Actor<A> {
     }
 
     /// Decides commands on the working state until one refuses or changes nothing.
-    #[allow(clippy::type_complexity, reason = "the two parts of a run, used once")]
-    fn decide_run(
-        &self,
-        waiting: &mut VecDeque<Envelope<A>>,
-    ) -> (Vec<(Envelope<A>, Entry<A::Write>, A::State)>, Option<(Envelope<A>, Result<Vec<u8>, Error>)>) {
+    fn decide_run(&self, waiting: &mut VecDeque<Envelope<A>>) -> (Vec<Decided<A>>, Option<Halted<A>>) {
         let mut run = Vec::new();
         let Some(mut working) = self.state.clone() else { return (run, None) };
         while let Some(envelope) = waiting.pop_front() {
@@ -263,25 +272,21 @@ impl<A: Aggregate> Actor<A> {
                     entry.expects.insert(0, (own, self.shared.aggregate.version(&working)));
                     entry.request.clone_from(&envelope.asked.request);
                     working = state.clone();
-                    run.push((envelope, entry, state));
+                    run.push(Decided { envelope, entry, state });
                 }
-                Ok(Decision { entry: None, answer, .. }) => return (run, Some((envelope, Ok(answer)))),
-                Err(refusal) => return (run, Some((envelope, Err(refusal)))),
+                Ok(Decision { entry: None, answer, .. }) => return (run, Some(Halted { envelope, result: Ok(answer) })),
+                Err(refusal) => return (run, Some(Halted { envelope, result: Err(refusal) })),
             }
         }
         (run, None)
     }
 
     /// Appends a run; what lost its version goes back to the front of the queue.
-    async fn commit(&mut self, run: Vec<(Envelope<A>, Entry<A::Write>, A::State)>, waiting: &mut VecDeque<Envelope<A>>) {
-        let deadline = run.iter().map(|(envelope, ..)| envelope.deadline).max().unwrap_or_default();
-        let span = run.first().map_or_else(tracing::Span::none, |(envelope, ..)| envelope.span.clone());
-        let mut asked = Vec::with_capacity(run.len());
-        let mut entries = Vec::with_capacity(run.len());
-        for (envelope, entry, state) in run {
-            asked.push((envelope, state));
-            entries.push(entry);
-        }
+    async fn commit(&mut self, run: Vec<Decided<A>>, waiting: &mut VecDeque<Envelope<A>>) {
+        let deadline = run.iter().map(|decided| decided.envelope.deadline).max().unwrap_or_default();
+        let span = run.first().map_or_else(tracing::Span::none, |decided| decided.envelope.span.clone());
+        let (asked, entries): (Vec<_>, Vec<_>) =
+            run.into_iter().map(|Decided { envelope, entry, state }| ((envelope, state), entry)).unzip();
         let outcomes = match self.shared.journal.append(entries, deadline).instrument(span).await {
             Ok(outcomes) => outcomes,
             Err(error) => {
@@ -310,7 +315,8 @@ impl<A: Aggregate> Actor<A> {
     }
 
     /// Gives a refusal or an answer without effect, on fresh state only.
-    async fn settle(&mut self, envelope: Envelope<A>, result: Result<Vec<u8>, Error>, waiting: &mut VecDeque<Envelope<A>>) {
+    async fn settle(&mut self, halted: Halted<A>, waiting: &mut VecDeque<Envelope<A>>) {
+        let Halted { envelope, result } = halted;
         match self.probe(&envelope.asked, envelope.deadline).await {
             Err(error) => envelope.reply(Err(error)),
             Ok((_, Some(answered))) => envelope.reply(answered),

@@ -75,7 +75,7 @@ impl Stage {
         let database = format!("{}_{service}", self.name);
         let url =
             |role: &str| Secret::new(format!("postgres://{role}:portico@{}:{}/{database}", self.admin.get_host(), self.admin.get_port()));
-        let login = format!("test_{service}");
+        let login = format!("portico_test_{service}");
         if self.databases.contains(&database) {
             return url(&login);
         }
@@ -83,7 +83,7 @@ impl Stage {
         // Roles belong to the whole cluster and tests run at the same time: the lock lets one make them.
         sqlx::raw_sql("SELECT pg_advisory_lock(7040)").execute(&mut conn).await.unwrap();
         for (role, attributes) in [
-            (login.clone(), "LOGIN PASSWORD 'portico' NOINHERIT".to_owned()),
+            (login.clone(), "LOGIN PASSWORD 'portico'".to_owned()),
             (format!("{login}_app"), "NOLOGIN".to_owned()),
             (format!("{login}_system"), "NOLOGIN".to_owned()),
         ] {

@@ -34,6 +34,7 @@ impl Server {
 
     /// Adds a generated service.
     #[must_use]
+    #[allow(clippy::should_implement_trait, reason = "adding a service to a server is no arithmetic")]
     pub fn add<S>(mut self, service: S) -> Self
     where
         S: tower::Service<http::Request<tonic::body::Body>, Error = std::convert::Infallible>

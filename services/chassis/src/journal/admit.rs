@@ -14,9 +14,34 @@ pub struct Known {
     pub versions: HashMap<Uuid, i64>,
     /// Owners of the claims that are taken, by (portal, space, key).
     pub claims: HashMap<(PortalId, String, String), Uuid>,
-    /// Fingerprint and answer of the requests that were answered, by (portal, caller, operation, key).
-    pub requests: HashMap<(PortalId, String, String, String), (Vec<u8>, Vec<u8>)>,
+    /// The requests that were answered.
+    pub requests: HashMap<RequestScope, Answered>,
 }
+
+/// An idempotency key in its scope.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestScope {
+    /// In which portal.
+    pub portal: String,
+    /// Who asked.
+    pub caller: String,
+    /// What for.
+    pub operation: String,
+    /// The key.
+    pub key: String,
+}
+
+/// What a request was, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// SHA-256 of the request.
+    pub fingerprint: Vec<u8>,
+    /// What was answered.
+    pub answer: Vec<u8>,
+}
+
+/// Requests that an earlier entry of the batch answers: its index and the request's fingerprint.
+type AnsweredHere = HashMap<RequestScope, (usize, [u8; 32])>;
 
 /// The verdict on one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +70,7 @@ pub enum Verdict {
 
 /// Judges the entries in order: what an admitted one changes, the later ones see.
 pub fn admit<W>(entries: &[&Entry<W>], mut known: Known) -> Vec<Verdict> {
-    let mut answered_here: HashMap<(PortalId, String, String, String), (usize, [u8; 32])> = HashMap::new();
+    let mut answered_here = AnsweredHere::new();
     let mut verdicts = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
         let verdict = judge(entry, &known, &answered_here);
@@ -60,11 +85,15 @@ pub fn admit<W>(entries: &[&Entry<W>], mut known: Known) -> Vec<Verdict> {
     verdicts
 }
 
-fn judge<W>(entry: &Entry<W>, known: &Known, answered_here: &HashMap<(PortalId, String, String, String), (usize, [u8; 32])>) -> Verdict {
+fn judge<W>(entry: &Entry<W>, known: &Known, answered_here: &AnsweredHere) -> Verdict {
     if let Some(request) = &entry.request {
         let key = request_key(entry, request);
-        if let Some((fingerprint, answer)) = known.requests.get(&key) {
-            return if fingerprint[..] == request.fingerprint { Verdict::Replayed(answer.clone()) } else { Verdict::KeyReused };
+        if let Some(answered) = known.requests.get(&key) {
+            return if answered.fingerprint == request.fingerprint {
+                Verdict::Replayed(answered.answer.clone())
+            } else {
+                Verdict::KeyReused
+            };
         }
         if let Some((of, fingerprint)) = answered_here.get(&key) {
             return if *fingerprint == request.fingerprint { Verdict::Twin { of: *of } } else { Verdict::KeyReused };
@@ -109,8 +138,13 @@ fn take_effect<W>(entry: &Entry<W>, known: &mut Known) {
     }
 }
 
-fn request_key<W>(entry: &Entry<W>, request: &super::RequestKey) -> (PortalId, String, String, String) {
-    (entry.portal.clone(), request.caller.clone(), request.operation.to_owned(), request.key.clone())
+fn request_key<W>(entry: &Entry<W>, request: &super::RequestKey) -> RequestScope {
+    RequestScope {
+        portal: entry.portal.to_string(),
+        caller: request.caller.clone(),
+        operation: request.operation.to_owned(),
+        key: request.key.clone(),
+    }
 }
 
 #[cfg(test)]

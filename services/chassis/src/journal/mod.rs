@@ -10,6 +10,7 @@
 
 pub mod admit;
 mod append;
+mod batch;
 mod entry;
 mod replay;
 mod writer;

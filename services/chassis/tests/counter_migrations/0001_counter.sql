@@ -1,0 +1,14 @@
+CREATE TABLE counter (
+    portal text NOT NULL,
+    id uuid PRIMARY KEY,
+    value bigint NOT NULL,
+    version bigint NOT NULL
+);
+SELECT portico_protect('counter');
+
+CREATE TABLE heard (
+    position bigint NOT NULL,
+    aggregate_id uuid NOT NULL,
+    version bigint NOT NULL
+);
+SELECT portico_share('heard');
