@@ -1,0 +1,94 @@
+//! Gets the words of a due delivery from whoever owns its event.
+
+use std::time::Duration;
+
+use portico_chassis::error::Error;
+use uuid::Uuid;
+
+use super::App;
+use super::content::Content;
+use super::words::{self, Language};
+use crate::domain::delivery::Due;
+use crate::domain::kind::Kind;
+use crate::store::inbound;
+
+/// Deliveries that the notifier itself wants name this producer.
+pub const OURSELVES: &str = "notifier";
+/// How long a delivery waits when the owner of its event is away.
+const OWNER_AWAY: Duration = Duration::from_secs(2);
+
+/// What is to be done with a due delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prepared {
+    /// These are the words.
+    Ready(Box<Content>),
+    /// It is not to go out.
+    Cancel(&'static str),
+    /// Its owner is away: wait so long, and count no attempt.
+    Later(Duration),
+    /// The attempt failed.
+    Failed(String),
+}
+
+impl App {
+    /// Asks the owner for content, permission and relevance, as of now.
+    pub async fn prepare(&self, due: &Due) -> Prepared {
+        let content = match (due.producer.as_str(), due.kind) {
+            (OURSELVES, _) => self.own_content(due).await,
+            ("identity", Kind::Invite | Kind::AutoInvite | Kind::SignUp | Kind::PasswordReset) => self.link_content(due).await,
+            _ => self.clients.render_for(&due.producer, &due.portal, due.event_id, &due.recipient, due.kind.name()).await,
+        };
+        match content {
+            Ok(content) => Prepared::Ready(Box::new(content)),
+            Err(Error::NotFound { .. } | Error::Gone) => Prepared::Cancel("not_for_this_reader"),
+            Err(error) if error.is_transient() => Prepared::Later(self.random.jitter(OWNER_AWAY)),
+            Err(error) => {
+                tracing::warn!(delivery = %due.id, producer = due.producer, %error, "a delivery could not be rendered");
+                Prepared::Failed(format!("render {}", error.code()))
+            }
+        }
+    }
+
+    async fn link_content(&self, due: &Due) -> Result<Content, Error> {
+        let link = self.clients.render_link(&due.portal, &due.recipient).await?;
+        let has_account = link.path == "/sign-in";
+        let minutes = link.expires_at.map_or(0, |end| (end - self.clock.now()).whole_minutes());
+        let words = words::link_mail(Language::of(&link.locale), due.kind, &link.portal_title, has_account, (minutes + 30) / 60);
+        Ok(Content {
+            to_address: link.to_address,
+            to_name: link.to_name,
+            locale: link.locale,
+            portal_title: link.portal_title,
+            subject: words.subject,
+            intro: words.intro,
+            action_label: words.action,
+            action_path: link.path,
+            note: words.note,
+            ..Content::default()
+        })
+    }
+
+    /// The answer to somebody whose mail could not be added to a closed ticket.
+    async fn own_content(&self, due: &Due) -> Result<Content, Error> {
+        let id: Uuid = due.aggregate_id.parse().map_err(|_| Error::NOT_FOUND)?;
+        let mut conn = self.db.system().acquire().await?;
+        let mail = inbound::by_id(&mut conn, id).await?.ok_or(Error::NOT_FOUND)?;
+        drop(conn);
+        let portal = self.portal(&due.portal).await?;
+        let addressee = self.clients.addressee(&due.portal, &due.recipient).await?;
+        let number = mail.ticket_number.unwrap_or_default();
+        let (subject, intro) = words::closed_answer(Language::of(&addressee.locale), mail.reason == "ticket_closed_follow_up");
+        Ok(Content {
+            to_address: addressee.email,
+            to_name: addressee.name,
+            locale: addressee.locale,
+            portal_title: portal.title,
+            subject: subject.to_owned(),
+            intro,
+            action_path: if number.is_empty() { "/".to_owned() } else { format!("/requests/{number}") },
+            action_label: if number.is_empty() { String::new() } else { number.clone() },
+            ticket_number: number,
+            ..Content::default()
+        })
+    }
+}
