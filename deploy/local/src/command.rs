@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
 use crate::detach;
+use crate::import;
 use crate::layout::Layout;
 use crate::portal;
 use crate::status::Status;
@@ -42,6 +43,9 @@ enum Order {
     /// Portals.
     #[command(subcommand)]
     Portal(PortalOrder),
+    /// Brings content in.
+    #[command(subcommand)]
+    Import(ImportOrder),
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +79,12 @@ enum PortalOrder {
     Create(portal::NewPortal),
 }
 
+#[derive(Debug, Subcommand)]
+enum ImportOrder {
+    /// Articles for a portal's knowledge base; returns when all can be found by search.
+    Knowledge(import::Import),
+}
+
 impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> Result<ExitCode> {
@@ -89,6 +99,10 @@ impl Cli {
             Order::Portal(PortalOrder::Create(new)) => {
                 let link = portal::create(&running(&layout)?, &new).await?;
                 terminal::say(link);
+            }
+            Order::Import(ImportOrder::Knowledge(order)) => {
+                let counts = import::knowledge(&running(&layout)?, &order).await?;
+                terminal::say(format!("imported: {counts}"));
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -1,12 +1,33 @@
-//! The demo portal that a fresh start seeds.
+//! The demo portal that a fresh start seeds: a maker of networked building controls, its people and their requests.
+//!
+//! Everything goes through the public API as the people themselves, with idempotency keys of its own: a seed that was interrupted is
+//! taken up again and repeats nothing.
 
-use anyhow::Result;
+mod articles;
+mod community;
+mod data;
+mod people;
+mod session;
+mod tickets;
 
-use crate::layout::Layout;
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use crate::layout::{Layout, write_atomically};
 use crate::status::Status;
+use crate::terminal;
+use data::Demo;
+use session::Session;
 
+/// The portal's slug.
+pub const PORTAL: &str = "demo";
 /// The password of all demo people.
 pub const PASSWORD: &str = "a-demo-Passphrase-41";
+/// How fast the bar may move.
+const REDRAWS_A_SECOND: u8 = 10;
 
 /// One of the demo's people.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +48,69 @@ pub const PEOPLE: [Person; 6] = [
     Person { email: "carol@globex.test", note: "customer of Globex" },
 ];
 
+/// What every part of the seed works with.
+struct Scene<'a> {
+    status: &'a Status,
+    sessions: BTreeMap<String, Session>,
+    bar: ProgressBar,
+}
+
+impl Scene<'_> {
+    /// The session of one of the demo's people.
+    fn of(&self, email: &str) -> Result<&Session> {
+        self.sessions.get(email).with_context(|| format!("{email} is none of the demo's people"))
+    }
+
+    fn admin(&self) -> Result<&Session> {
+        self.of("admin@demo.test")
+    }
+
+    fn agent(&self) -> Result<&Session> {
+        self.of("agent@demo.test")
+    }
+}
+
 /// Fills the demo portal when it is not there yet.
-pub async fn seed(_layout: &Layout, _status: &Status) -> Result<()> {
+pub async fn seed(layout: &Layout, status: &Status) -> Result<()> {
+    let done = layout.data().join("demo.done");
+    if done.exists() {
+        return Ok(());
+    }
+    let demo = Demo::load()?;
+    let steps = demo.people.len() + demo.articles.len() + demo.community.topics.len() + demo.tickets.len();
+    let bar = terminal::progress("the demo", steps as u64, REDRAWS_A_SECOND);
+    make_portal(status, &demo).await?;
+    people::import(status, &demo.people).await?;
+    let mut sessions = BTreeMap::new();
+    for person in &demo.people {
+        sessions.insert(person.email.clone(), Session::sign_in(status, &person.email).await?);
+        bar.inc(1);
+    }
+    let scene = Scene { status, sessions, bar };
+    let catalogue = tickets::make_catalogue(&scene, &demo).await?;
+    articles::seed(&scene, &demo.articles).await?;
+    community::seed(&scene, &demo.community).await?;
+    tickets::seed(&scene, &catalogue, &demo.tickets).await?;
+    scene.bar.finish_and_clear();
+    write_atomically(&done, b"seeded\n", 0o644).context("the seed cannot be noted")?;
     Ok(())
+}
+
+async fn make_portal(status: &Status, demo: &Demo) -> Result<()> {
+    let http = crate::operator::http()?;
+    let known = http.get(format!("{}/api/v1/portals/{PORTAL}", status.public)).send().await?;
+    if known.status().is_success() {
+        return Ok(());
+    }
+    let body = json!({"slug": PORTAL, "title": demo.title, "profile": "helpdesk", "admin_email": "admin@demo.test"});
+    let answer = http.post(format!("{}/api/v1/portals", status.public)).bearer_auth(&status.operator_token).json(&body).send().await?;
+    if answer.status().is_success() || answer.status() == reqwest::StatusCode::CONFLICT {
+        return Ok(());
+    }
+    anyhow::bail!("the portal: {}", crate::operator::complaint(answer).await)
+}
+
+/// A text member of an answer.
+fn text(value: &Value, key: &str) -> Result<String> {
+    value.get(key).and_then(Value::as_str).map(str::to_owned).with_context(|| format!("the answer has no {key}: {value}"))
 }

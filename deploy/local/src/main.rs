@@ -5,6 +5,7 @@ mod command;
 mod demo;
 mod detach;
 mod health;
+mod import;
 mod keys;
 mod layout;
 mod mail;

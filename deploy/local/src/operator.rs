@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use portico_chassis::grpc::OPERATOR_TOKEN;
 use serde_json::Value;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
@@ -19,10 +20,15 @@ pub fn http() -> Result<reqwest::Client> {
 
 /// A channel to one service.
 pub async fn channel(status: &Status, service: &str) -> Result<Channel> {
+    patient_channel(status, service, PATIENCE).await
+}
+
+/// A channel to one service whose calls may take long.
+pub async fn patient_channel(status: &Status, service: &str, patience: Duration) -> Result<Channel> {
     let address = status.grpc.get(service).with_context(|| format!("{service} has no address"))?;
     Endpoint::from_shared(format!("http://{address}"))?
         .connect_timeout(Duration::from_secs(5))
-        .timeout(PATIENCE)
+        .timeout(patience)
         .connect()
         .await
         .with_context(|| format!("{service} does not answer"))
@@ -31,8 +37,8 @@ pub async fn channel(status: &Status, service: &str) -> Result<Channel> {
 /// A request that carries the operator's token.
 pub fn request<T>(status: &Status, message: T) -> Result<Request<T>> {
     let mut request = Request::new(message);
-    let token = format!("Bearer {}", status.operator_token).parse().context("the operator's token is damaged")?;
-    request.metadata_mut().insert("authorization", token);
+    let token = status.operator_token.parse().context("the operator's token is damaged")?;
+    request.metadata_mut().insert(OPERATOR_TOKEN, token);
     Ok(request)
 }
 

@@ -36,3 +36,14 @@ impl Step {
         note(format!("  ✓ {} ({:.1} s)", self.what, self.begun.elapsed().as_secs_f64()));
     }
 }
+
+/// A bar for a long step; nothing is drawn where stderr is no terminal.
+pub fn progress(what: &str, steps: u64, redraws_a_second: u8) -> indicatif::ProgressBar {
+    let target = indicatif::ProgressDrawTarget::stderr_with_hz(redraws_a_second);
+    let bar = indicatif::ProgressBar::with_draw_target(Some(steps), target);
+    if let Ok(style) = indicatif::ProgressStyle::with_template("  {msg} [{bar:40}] {pos}/{len}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(what.to_owned());
+    bar
+}

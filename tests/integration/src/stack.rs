@@ -50,7 +50,7 @@ impl World {
         }
         let output = command.stdin(Stdio::null()).output().expect("portico starts");
         assert!(output.status.success(), "the stack did not start: {}", String::from_utf8_lossy(&output.stderr));
-        Self::attach(&folder.path().to_path_buf(), Some(folder))
+        Self::attach(&folder.path().to_owned(), Some(folder))
     }
 
     fn attach(data: &Path, own: Option<tempfile::TempDir>) -> Self {

@@ -1,5 +1,7 @@
 //! Story 3: answering. The conversation between a customer and the team, who sees it, and how it ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
+
 use std::time::Duration;
 
 use portico_integration_tests::client::number;

@@ -1,5 +1,7 @@
 //! Story 2: asking. The form's fields, files, suggestions, the receipt, and one's own list.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
+
 use portico_integration_tests::client::{fresh_key, number};
 use portico_integration_tests::{Client, Portal, World, wait};
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Bad input on every route of the OpenAPI document: a 4xx that says what is wrong, never a 5xx, and nothing changes (section 5; S15, S36, S44, S47).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
+
 use portico_integration_tests::{Answer, Client, World};
 use reqwest::Method;
 use serde_json::{Map, Value, json};

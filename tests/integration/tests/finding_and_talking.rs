@@ -1,5 +1,7 @@
 //! Story 4: finding and talking. Search, articles, announcements and the community.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
+
 use portico_integration_tests::{Client, World, wait};
 use serde_json::{Value, json};
 

@@ -1,5 +1,7 @@
 //! The first milestone: one ticket from the gateway through tickets, journal, NATS and notifier to a caught mail.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
+
 use portico_integration_tests::World;
 use portico_integration_tests::client::number;
 use serde_json::json;

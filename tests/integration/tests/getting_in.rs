@@ -1,5 +1,7 @@
 //! Story 1: getting in. Invitation, sign-up, auto-invite, forgotten and changed passwords, and what is refused without telling who exists.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
+
 use portico_integration_tests::portal::{As, PASSWORD, proven_mail};
 use portico_integration_tests::{World, wait};
 use reqwest::Method;

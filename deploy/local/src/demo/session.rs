@@ -1,0 +1,76 @@
+//! One of the demo's people at the JSON API.
+
+use anyhow::{Context, Result, bail};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{PASSWORD, PORTAL, text};
+use crate::operator;
+use crate::status::Status;
+
+/// How often a request is repeated that met a busy or restarting service.
+const TRIES: u32 = 20;
+
+/// Somebody who is signed in.
+#[derive(Debug)]
+pub struct Session {
+    http: reqwest::Client,
+    base: String,
+    token: String,
+    /// The person's id.
+    pub id: String,
+}
+
+impl Session {
+    /// Signs in with the demo's password.
+    pub async fn sign_in(status: &Status, email: &str) -> Result<Self> {
+        let base = format!("{}/api/v1/portals/{PORTAL}", status.public);
+        let guest = Self { http: operator::http()?, base, token: String::new(), id: String::new() };
+        let body = json!({"email": email, "password": PASSWORD});
+        let answer = guest.send(Method::POST, "auth/login", None, &body).await.with_context(|| format!("{email} cannot sign in"))?;
+        let id = text(answer.get("user").unwrap_or(&Value::Null), "id")?;
+        Ok(Self { token: text(&answer, "access_token")?, id, ..guest })
+    }
+
+    /// POST with a key that makes a repeat harmless.
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Value> {
+        self.send(Method::POST, path, Some(key), body).await
+    }
+
+    /// PATCH.
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(Method::PATCH, path, None, body).await
+    }
+
+    /// GET, for its side: a view is counted.
+    pub async fn look(&self, path: &str) -> Result<Value> {
+        self.send(Method::GET, path, None, &Value::Null).await
+    }
+
+    async fn send(&self, method: Method, path: &str, key: Option<&str>, body: &Value) -> Result<Value> {
+        for _ in 0..TRIES {
+            let mut request = self.http.request(method.clone(), format!("{}/{path}", self.base));
+            if !self.token.is_empty() {
+                request = request.bearer_auth(&self.token);
+            }
+            if let Some(key) = key {
+                request = request.header("idempotency-key", key);
+            }
+            if !body.is_null() {
+                request = request.json(body);
+            }
+            let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
+            match answer.status() {
+                status if status.is_success() => {
+                    let bytes = answer.bytes().await?;
+                    return Ok(if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? });
+                }
+                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                    tokio::time::sleep(std::time::Duration::from_millis(250)).await
+                }
+                _ => bail!("{method} {path}: {}", operator::complaint(answer).await),
+            }
+        }
+        bail!("{method} {path}: the stack is still busy")
+    }
+}
