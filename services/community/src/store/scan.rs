@@ -1,0 +1,34 @@
+//! Files that wait for the scanner, and files that are there at all.
+
+use std::collections::HashSet;
+
+use portico_chassis::error::Error;
+use portico_chassis::uuid::Uuid;
+use sqlx::PgPool;
+
+use super::codes;
+use crate::domain::attachment::ScanState;
+use crate::domain::ids::AttachmentId;
+
+/// Files that were not looked at, oldest first.
+pub async fn waiting(pool: &PgPool, limit: i64) -> Result<Vec<AttachmentId>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM attachment WHERE state = 'quarantined' ORDER BY created_at LIMIT $1")
+        .bind(limit)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// Records what the scanner found.
+pub async fn set(pool: &PgPool, id: AttachmentId, state: ScanState) -> Result<(), Error> {
+    sqlx::query("UPDATE attachment SET state = $2 WHERE id = $1 AND state = 'quarantined'")
+        .bind(id)
+        .bind(codes::scan_word(state))
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// The ids of all files, so that objects without a row can be told.
+pub async fn all(pool: &PgPool) -> Result<HashSet<Uuid>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM attachment").fetch_all(pool).await?.into_iter().collect())
+}
