@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portico_chassis::error::Error;
-use portico_chassis::inbox::Consumer;
+use portico_chassis::inbox::{Connection, Consumer};
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event;
 use portico_proto::events::v1::{Envelope, IdentityEvent};
-use portico_chassis::sqlx::PgConnection;
 use tokio::sync::Notify;
 
 use crate::app::person::{self, PersonMark};
@@ -25,7 +24,7 @@ impl Consumer for IdentityEvents {
         "identity"
     }
 
-    async fn apply(&self, conn: &mut PgConnection, events: &[Envelope]) -> Result<(), Error> {
+    async fn apply(&self, conn: &mut Connection, events: &[Envelope]) -> Result<(), Error> {
         let marks: Vec<PersonMark> = events.iter().filter_map(mark).collect();
         person::mark_known(conn, &marks).await
     }

@@ -5,9 +5,9 @@ use portico_chassis::db::Db;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
+use portico_chassis::inbox::Connection;
 use portico_chassis::keeper::{self, Keeper};
 use portico_chassis::uuid::Uuid;
-use portico_chassis::sqlx::PgConnection;
 
 use super::clients::Identity;
 use crate::domain::ids::PersonId;
@@ -29,17 +29,11 @@ pub struct PersonMark {
 }
 
 /// Marks those people dirty of whom this service has a copy; the others are none of its business.
-pub async fn mark_known(conn: &mut PgConnection, marks: &[PersonMark]) -> Result<(), Error> {
+pub async fn mark_known(conn: &mut Connection, marks: &[PersonMark]) -> Result<(), Error> {
     let ids: Vec<PersonId> = marks.iter().map(|mark| mark.id).collect();
     let known = store::person::known(conn, &ids).await?;
     let dirty: Vec<(String, Uuid, i64)> =
         marks.iter().filter(|mark| known.contains(&mark.id)).map(|mark| (mark.portal.clone(), mark.id.uuid(), mark.version)).collect();
-    if dirty.is_empty() { Ok(()) } else { keeper::mark(conn, KIND, &dirty).await }
-}
-
-/// Marks people of whom this service needs a copy that it may not have yet.
-pub async fn mark_wanted(conn: &mut PgConnection, marks: &[PersonMark]) -> Result<(), Error> {
-    let dirty: Vec<(String, Uuid, i64)> = marks.iter().map(|mark| (mark.portal.clone(), mark.id.uuid(), mark.version)).collect();
     if dirty.is_empty() { Ok(()) } else { keeper::mark(conn, KIND, &dirty).await }
 }
 
