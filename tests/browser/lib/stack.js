@@ -1,0 +1,110 @@
+// The running stack: its status, a portal of a test's own, its people, and caught mail.
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+const folder = process.env.PORTICO_STACK;
+if (!folder) throw new Error("PORTICO_STACK names the data folder of a running stack; ./test browser sets it");
+
+export const status = JSON.parse(readFileSync(join(folder, "status.json"), "utf8"));
+export const PASSWORD = "nine quiet otters cross";
+export const DEMO_PASSWORD = "a-demo-Passphrase-41";
+
+export async function until(what, ask, patience = 30_000) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const found = await ask();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+// The proof of work: a number such that SHA-256 of salt and number begins with enough zero bits.
+export function solve({ salt, difficulty }) {
+  for (let number = 0; ; number += 1) {
+    const digest = createHash("sha256").update(`${salt}${number}`).digest();
+    let bits = 0;
+    for (const byte of digest) {
+      if (byte === 0) { bits += 8; continue; }
+      bits += Math.clz32(byte) - 24;
+      break;
+    }
+    if (bits >= difficulty) return number;
+  }
+}
+
+export class Api {
+  constructor(slug, token) {
+    this.base = `${status.public}/api/v1/portals/${slug}`;
+    this.token = token;
+  }
+
+  async call(method, path, body) {
+    const url = path.startsWith("/") ? `${status.public}${path}` : `${this.base}/${path}`;
+    const headers = { ...(this.token && { authorization: `Bearer ${this.token}` }), ...(body && { "content-type": "application/json" }) };
+    const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${url} answered ${answer.status}: ${text}`);
+    return text ? JSON.parse(text) : null;
+  }
+
+  get(path) { return this.call("GET", path); }
+  post(path, body = {}) { return this.call("POST", path, body); }
+  patch(path, body) { return this.call("PATCH", path, body); }
+}
+
+// Mail to an address, of a kind, perhaps about a ticket: waits for it. Headers and text are read as far as the tests need.
+export function mail(address, kind, ticket) {
+  return until(`mail of kind ${kind} to ${address}`, () => mails(address, kind).find((one) => !ticket || one.ticket === ticket));
+}
+
+export function mails(address, kind) {
+  const found = [];
+  for (const name of readdirSync(status.mail_dir).filter((name) => name.endsWith(".eml")).sort()) {
+    const raw = readFileSync(join(status.mail_dir, name), "utf8");
+    const head = raw.slice(0, raw.search(/\r?\n\r?\n/)).replace(/\r?\n[ \t]+/g, " ");
+    const header = (key) => head.match(new RegExp(`^${key}: (.*)$`, "im"))?.[1].trim() ?? "";
+    if (!header("To").toLowerCase().includes(address.toLowerCase()) || header("X-Portico-Kind") !== kind) continue;
+    found.push({ name, ticket: header("X-Portico-Ticket"), text: decoded(raw) });
+  }
+  return found;
+}
+
+// Quoted-printable and base64 parts as text, all in one.
+function decoded(raw) {
+  const quoted = raw.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+  const blocks = [...raw.matchAll(/\r?\n\r?\n((?:[A-Za-z0-9+/]{4,76}\r?\n)+[A-Za-z0-9+/=]*)/g)].map(([, block]) => Buffer.from(block, "base64").toString("utf8"));
+  return [quoted, ...blocks].join("\n");
+}
+
+export function linkIn(text, mark) {
+  const path = text.match(new RegExp(`/portal/[a-z0-9-]+/${mark}/[A-Za-z0-9_.~-]+`))?.[0];
+  if (!path) throw new Error(`no ${mark} link in ${text}`);
+  return path;
+}
+
+export class Portal {
+  static async create(profile = "helpdesk") {
+    const portal = new Portal();
+    portal.slug = `b${randomBytes(5).toString("hex")}`;
+    const operator = new Api("", status.operator_token);
+    const made = await operator.post("/api/v1/portals", { slug: portal.slug, title: `Help ${portal.slug}`, profile, admin_email: portal.address("admin") });
+    portal.guest = new Api(portal.slug);
+    const session = await portal.guest.post("auth/register", { token: made.invitation.url.split("/").pop(), password: PASSWORD, name: "Ada Admin" });
+    portal.admin = new Api(portal.slug, session.access_token);
+    return portal;
+  }
+
+  get url() { return `${status.public}/portal/${this.slug}`; }
+  get desk() { return `${status.public}/desk/${this.slug}`; }
+  address(name) { return `${name}@${this.slug}.test`; }
+
+  async person(name, role = "customer", more = {}) {
+    const email = this.address(name);
+    await this.admin.post("invitations", { email, name, role, ...more });
+    const token = linkIn((await mail(email, "invite")).text, "invite").split("/").pop();
+    const session = await this.guest.post("auth/register", { token, password: PASSWORD, name });
+    return Object.assign(new Api(this.slug, session.access_token), { email, id: session.user.id });
+  }
+}
