@@ -222,9 +222,9 @@ fn place(layout: &Layout, account: Option<&Account>) -> Result<PathBuf> {
 async fn make_roles(connection: &mut PgConnection, service: &str, password: &str) -> Result<()> {
     let mut statements = Vec::new();
     for (role, options) in [
-        (format!("{service}_app"), "NOLOGIN NOBYPASSRLS".to_owned()),
-        (format!("{service}_system"), "NOLOGIN BYPASSRLS".to_owned()),
-        (service.to_owned(), format!("LOGIN  PASSWORD '{password}'")),
+        (format!("{service}_app"), "NOLOGIN".to_owned()),
+        (format!("{service}_system"), "NOLOGIN".to_owned()),
+        (service.to_owned(), format!("LOGIN PASSWORD '{password}'")),
     ] {
         let known = sqlx::query("SELECT 1 FROM pg_roles WHERE rolname = $1").bind(&role).fetch_optional(&mut *connection).await?;
         if known.is_none() {

@@ -8,7 +8,9 @@
 
 pub mod captcha;
 pub mod client;
+pub mod invariants;
 pub mod live;
+pub mod load;
 pub mod mail;
 pub mod portal;
 pub mod stack;

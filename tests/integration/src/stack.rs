@@ -43,14 +43,17 @@ impl World {
         let folder = tempfile::Builder::new().prefix("portico-world-").tempdir().expect("a folder");
         // PostgreSQL runs as another user where the tests run as root, and must be able to enter.
         open_to_all(folder.path());
-        let mut command = portico(folder.path());
-        command.args(["up", "--no-demo", "--detach", "--port", "0", "--programs"]).arg(programs());
-        if options.two_replicas {
-            command.args(["--replicas", "2"]);
-        }
-        let output = command.stdin(Stdio::null()).output().expect("portico starts");
-        assert!(output.status.success(), "the stack did not start: {}", String::from_utf8_lossy(&output.stderr));
-        Self::attach(&folder.path().to_owned(), Some(folder))
+        start(folder.path(), options);
+        let data = folder.path().to_path_buf();
+        Self::attach(&data, Some(folder))
+    }
+
+    /// Starts a stack of this test's own again after it was killed, supervisor and all.
+    pub async fn start_again(mut self) -> Self {
+        let folder = self.own.take().expect("a stack of this test's own");
+        start(folder.path(), &WorldOptions::default());
+        let data = folder.path().to_path_buf();
+        Self::attach(&data, Some(folder))
     }
 
     fn attach(data: &Path, own: Option<tempfile::TempDir>) -> Self {
@@ -148,6 +151,16 @@ impl Drop for World {
             let _ = portico(&self.data).arg("stop").stdin(Stdio::null()).output();
         }
     }
+}
+
+fn start(data: &Path, options: &WorldOptions) {
+    let mut command = portico(data);
+    command.args(["up", "--no-demo", "--detach", "--port", "0", "--programs"]).arg(programs());
+    if options.two_replicas {
+        command.args(["--replicas", "2"]);
+    }
+    let output = command.stdin(Stdio::null()).output().expect("portico starts");
+    assert!(output.status.success(), "the stack did not start: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn read_status(data: &Path) -> Value {
