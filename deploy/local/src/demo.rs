@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use crate::layout::{Layout, write_atomically};
 use crate::status::Status;
@@ -52,6 +53,8 @@ pub const PEOPLE: [Person; 6] = [
 struct Scene<'a> {
     status: &'a Status,
     sessions: BTreeMap<String, Session>,
+    /// When the seed began; the demo's past is counted from here.
+    now: OffsetDateTime,
     bar: ProgressBar,
 }
 
@@ -86,7 +89,7 @@ pub async fn seed(layout: &Layout, status: &Status) -> Result<()> {
         sessions.insert(person.email.clone(), Session::sign_in(status, &person.email).await?);
         bar.inc(1);
     }
-    let scene = Scene { status, sessions, bar };
+    let scene = Scene { status, sessions, now: now(), bar };
     let catalogue = tickets::make_catalogue(&scene, &demo).await?;
     articles::seed(&scene, &demo.articles).await?;
     community::seed(&scene, &demo.community).await?;
@@ -108,6 +111,11 @@ async fn make_portal(status: &Status, demo: &Demo) -> Result<()> {
         return Ok(());
     }
     anyhow::bail!("the portal: {}", crate::operator::complaint(answer).await)
+}
+
+#[expect(clippy::disallowed_methods, reason = "how old the demo looks is no decision of a domain")]
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
 }
 
 /// A text member of an answer.

@@ -79,6 +79,9 @@ pub struct Topic {
     #[serde(rename = "type")]
     pub kind: String,
     pub title: String,
+    /// How many days ago it was written.
+    pub days: i64,
+    pub views: i64,
     pub tags: Vec<String>,
     pub body: String,
     pub posts: Vec<Post>,
