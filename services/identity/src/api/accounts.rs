@@ -1,0 +1,111 @@
+//! AccountsService.
+
+use portico_chassis::clock::to_proto;
+use portico_chassis::grpc::context;
+use portico_proto::identity::v1 as wire;
+use portico_proto::identity::v1::accounts_service_server::AccountsService;
+use tonic::{Request, Response, Status};
+
+use super::input::{self, Fields, vouched};
+use super::{Api, links, views};
+use crate::app::account::Registration;
+
+#[tonic::async_trait]
+impl AccountsService for Api {
+    async fn sign_up(&self, request: Request<wire::SignUpRequest>) -> Result<Response<wire::SignUpResponse>, Status> {
+        let context = context(&request)?;
+        let request = request.into_inner();
+        let portal = context.portal(&request.portal)?;
+        let key = context.request_key("SignUp", &request.request_id, &request)?;
+        let mut fields = Fields::default();
+        let name = fields.name("name", &request.name);
+        let email = fields.email("email", &request.email);
+        let captcha = input::captcha(&mut fields, request.captcha);
+        fields.done()?;
+        let ask = self.app.ask(&context, portal, key);
+        self.app.sign_up(&ask, vouched(email)?, name, &captcha).await?;
+        Ok(Response::new(wire::SignUpResponse {}))
+    }
+
+    async fn register(&self, request: Request<wire::RegisterRequest>) -> Result<Response<wire::SignIn>, Status> {
+        let context = context(&request)?;
+        let mut request = request.into_inner();
+        let portal = context.portal(&request.portal)?;
+        // The client may look different when the request is repeated: its cookie was renewed by the first answer.
+        let client = input::client(request.client.take());
+        let key = context.request_key("Register", &request.request_id, &request)?;
+        let token = input::link_token(&request.token)?;
+        let mut fields = Fields::default();
+        let name = fields.optional_name("name", &request.name);
+        fields.password("password", &request.password);
+        fields.done()?;
+        let ask = self.app.ask(&context, portal, key);
+        let registration = Registration { token, password: request.password, name: (!name.is_empty()).then_some(name), client };
+        let granted = self.app.register(&ask, &context.caller, registration).await?;
+        Ok(Response::new(views::sign_in(granted)))
+    }
+
+    async fn request_password_reset(
+        &self,
+        request: Request<wire::RequestPasswordResetRequest>,
+    ) -> Result<Response<wire::RequestPasswordResetResponse>, Status> {
+        let context = context(&request)?;
+        let request = request.into_inner();
+        let portal = context.portal(&request.portal)?;
+        let key = context.request_key("RequestPasswordReset", &request.request_id, &request)?;
+        let mut fields = Fields::default();
+        let email = fields.email("email", &request.email);
+        let captcha = input::captcha(&mut fields, request.captcha);
+        fields.done()?;
+        let ask = self.app.ask(&context, portal, key);
+        self.app.request_password_reset(&ask, vouched(email)?, &captcha).await?;
+        Ok(Response::new(wire::RequestPasswordResetResponse {}))
+    }
+
+    async fn confirm_password_reset(
+        &self,
+        request: Request<wire::ConfirmPasswordResetRequest>,
+    ) -> Result<Response<wire::ConfirmPasswordResetResponse>, Status> {
+        let context = context(&request)?;
+        let request = request.into_inner();
+        let portal = context.portal(&request.portal)?;
+        let key = context.request_key("ConfirmPasswordReset", &request.request_id, &request)?;
+        let token = input::link_token(&request.token)?;
+        let mut fields = Fields::default();
+        fields.password("password", &request.password);
+        fields.done()?;
+        let ask = self.app.ask(&context, portal, key);
+        self.app.reset_password(&ask, &token, &request.password).await?;
+        Ok(Response::new(wire::ConfirmPasswordResetResponse {}))
+    }
+
+    async fn confirm_address(
+        &self,
+        request: Request<wire::ConfirmAddressRequest>,
+    ) -> Result<Response<wire::ConfirmAddressResponse>, Status> {
+        let context = context(&request)?;
+        let request = request.into_inner();
+        let portal = context.portal(&request.portal)?;
+        let key = context.request_key("ConfirmAddress", &request.request_id, &request)?;
+        let token = input::link_token(&request.token)?;
+        let ask = self.app.ask(&context, portal, key);
+        self.app.confirm_address(&ask, &token).await?;
+        Ok(Response::new(wire::ConfirmAddressResponse {}))
+    }
+
+    async fn inspect_link(&self, request: Request<wire::InspectLinkRequest>) -> Result<Response<wire::InspectLinkResponse>, Status> {
+        let context = context(&request)?;
+        let request = request.into_inner();
+        let portal = context.portal(&request.portal)?;
+        let token = input::link_token(&request.token)?;
+        let shown = self.app.inspect_link(&portal, &token, context.deadline).await?;
+        let name = if shown.link.name.is_empty() { shown.person.name } else { shown.link.name };
+        Ok(Response::new(wire::InspectLinkResponse {
+            kind: links::kind(shown.link.kind),
+            action: links::action(shown.action),
+            email: shown.person.email.to_string(),
+            name,
+            expires_at: Some(to_proto(shown.link.expires_at)),
+        }))
+    }
+}

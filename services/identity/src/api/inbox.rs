@@ -1,0 +1,54 @@
+//! Events of tickets: somebody wrote who has no account yet.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use portico_chassis::clock::Clock;
+use portico_chassis::error::Error;
+use portico_chassis::ids::{PortalId, parse_uuid};
+use portico_chassis::inbox::Consumer;
+use portico_proto::events::v1::Envelope;
+use portico_proto::events::v1::event_body::Body;
+use portico_proto::events::v1::tickets_event::Event;
+use sqlx::PgConnection;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::app::intake::{Newcomer, note_newcomers};
+
+/// Notes who is to be invited because of a ticket; a timer does it a moment later.
+pub struct Tickets {
+    /// Chassis time.
+    pub clock: Clock,
+    /// Wakes the timers.
+    pub armed: Arc<Notify>,
+}
+
+#[async_trait]
+impl Consumer for Tickets {
+    fn producer(&self) -> &'static str {
+        "tickets"
+    }
+
+    async fn apply(&self, conn: &mut PgConnection, events: &[Envelope]) -> Result<(), Error> {
+        let newcomers: Vec<(PortalId, Newcomer)> = events.iter().filter_map(newcomer).collect();
+        note_newcomers(conn, &newcomers, self.clock.now()).await
+    }
+
+    fn applied(&self) {
+        self.armed.notify_one();
+    }
+}
+
+/// Who is to be invited because of an event.
+fn newcomer(envelope: &Envelope) -> Option<(PortalId, Newcomer)> {
+    let Some(Body::Tickets(event)) = envelope.body.as_ref()?.body.as_ref() else { return None };
+    let Some(Event::TicketCreated(created)) = &event.event else { return None };
+    let portal = envelope.portal.parse().ok()?;
+    let ticket: Uuid = parse_uuid(&envelope.aggregate_id).ok()?;
+    if !created.verified {
+        return Some((portal, Newcomer::Writer { ticket }));
+    }
+    let requester = created.requester_unregistered.then(|| event.ticket.as_ref().and_then(|state| parse_uuid(&state.requester_id).ok()));
+    requester.flatten().map(|person| (portal, Newcomer::Requester { ticket, person }))
+}

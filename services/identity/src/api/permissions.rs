@@ -1,0 +1,83 @@
+//! Who may call what. A method without a row is closed, and a test fails for it.
+
+use portico_chassis::grpc::Permission::{self, Admin, Operator, Public, Services, SignedIn, Staff};
+
+const ALL: Permission = Services(&["tickets", "knowledge", "community", "notifier", "gateway"]);
+
+/// One row a method.
+pub const PERMISSIONS: &[(&str, Permission)] = &[
+    ("/portico.identity.v1.PortalsService/CreatePortal", Operator),
+    ("/portico.identity.v1.PortalsService/GetPortal", Public),
+    ("/portico.identity.v1.PortalsService/ListPortals", ALL),
+    ("/portico.identity.v1.PortalsService/GetSettings", Admin),
+    ("/portico.identity.v1.PortalsService/PatchSettings", Admin),
+    ("/portico.identity.v1.PortalsService/ListSettings", ALL),
+    ("/portico.identity.v1.PortalsService/GetInboundSecret", Services(&["gateway", "notifier"])),
+    ("/portico.identity.v1.PortalsService/ListInboundSecrets", Operator),
+    ("/portico.identity.v1.CaptchaService/IssueCaptcha", Public),
+    ("/portico.identity.v1.CaptchaService/GetCaptchaImage", Public),
+    ("/portico.identity.v1.CaptchaService/GetCaptchaAudio", Public),
+    ("/portico.identity.v1.CaptchaService/VerifyCaptcha", Services(&["tickets", "gateway"])),
+    ("/portico.identity.v1.CaptchaService/InspectCaptcha", Services(&["gateway"])),
+    ("/portico.identity.v1.AccountsService/SignUp", Public),
+    ("/portico.identity.v1.AccountsService/Register", Public),
+    ("/portico.identity.v1.AccountsService/RequestPasswordReset", Public),
+    ("/portico.identity.v1.AccountsService/ConfirmPasswordReset", Public),
+    ("/portico.identity.v1.AccountsService/ConfirmAddress", Public),
+    ("/portico.identity.v1.AccountsService/InspectLink", Public),
+    ("/portico.identity.v1.SessionsService/Login", Public),
+    ("/portico.identity.v1.SessionsService/Refresh", Public),
+    ("/portico.identity.v1.SessionsService/Logout", SignedIn),
+    ("/portico.identity.v1.SessionsService/ResolveSession", Services(&["gateway"])),
+    ("/portico.identity.v1.SessionsService/ListSessions", SignedIn),
+    ("/portico.identity.v1.SessionsService/EndSession", SignedIn),
+    ("/portico.identity.v1.PeopleService/BatchGetPeople", ALL),
+    ("/portico.identity.v1.PeopleService/EnsurePerson", ALL),
+    ("/portico.identity.v1.PeopleService/FindPeopleByEmail", ALL),
+    ("/portico.identity.v1.PeopleService/SnapshotPeople", ALL),
+    ("/portico.identity.v1.PeopleService/GetMe", SignedIn),
+    ("/portico.identity.v1.PeopleService/UpdateMe", SignedIn),
+    ("/portico.identity.v1.PeopleService/ChangePassword", SignedIn),
+    ("/portico.identity.v1.PeopleService/ListPeople", Staff),
+    ("/portico.identity.v1.PeopleService/GetPerson", Staff),
+    ("/portico.identity.v1.PeopleService/UpdatePerson", Staff),
+    ("/portico.identity.v1.PeopleService/ImportPeople", Operator),
+    ("/portico.identity.v1.InvitationsService/CreateInvitation", SignedIn),
+    ("/portico.identity.v1.InvitationsService/ResendInvitation", SignedIn),
+    ("/portico.identity.v1.InvitationsService/RevokeInvitation", SignedIn),
+    ("/portico.identity.v1.InvitationsService/ListInvitations", SignedIn),
+    ("/portico.identity.v1.OrganizationsService/CreateOrganization", Staff),
+    ("/portico.identity.v1.OrganizationsService/GetOrganization", SignedIn),
+    ("/portico.identity.v1.OrganizationsService/ListOrganizations", Staff),
+    ("/portico.identity.v1.OrganizationsService/ListMembers", SignedIn),
+    ("/portico.identity.v1.OrganizationsService/SetMember", Staff),
+    ("/portico.identity.v1.OrganizationsService/RemoveMember", Staff),
+    ("/portico.identity.v1.LinksService/RenderLink", Services(&["notifier"])),
+    ("/portico.identity.v1.RevocationService/ListRevocations", ALL),
+    ("/portico.common.v1.RenderService/RenderFor", Services(&["notifier"])),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
+    use super::PERMISSIONS;
+
+    /// Each RPC names its permission in this table, and the table names no other.
+    #[test]
+    fn every_rpc_of_identity_has_a_permission() {
+        let files = FileDescriptorSet::decode(portico_proto::DESCRIPTORS).unwrap().file;
+        let identity = files.iter().filter(|file| file.package() == "portico.identity.v1");
+        let mut methods: BTreeSet<String> = identity
+            .flat_map(|file| &file.service)
+            .flat_map(|service| service.method.iter().map(|method| format!("/portico.identity.v1.{}/{}", service.name(), method.name())))
+            .collect();
+        methods.insert("/portico.common.v1.RenderService/RenderFor".to_owned());
+        let rows: BTreeSet<String> = PERMISSIONS.iter().map(|(method, _)| (*method).to_owned()).collect();
+        assert_eq!(rows.len(), PERMISSIONS.len(), "a row stands twice");
+        assert_eq!(methods, rows);
+    }
+}

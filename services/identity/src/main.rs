@@ -1,0 +1,10 @@
+//! Starts the identity service.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    portico_chassis::run::main("identity", portico_identity::start)
+}
