@@ -1,3 +1,10 @@
 //! Starts the tickets service.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    portico_chassis::run::main("tickets", portico_tickets::start)
+}

@@ -1,6 +1,9 @@
 //! The rules of tickets, pure and synchronous: time, ids and policies are arguments.
 
 pub mod access;
+pub mod actions;
+pub mod case;
+pub mod catalog;
 pub mod change;
 pub mod collaborator;
 pub mod command;
@@ -8,10 +11,13 @@ pub mod create;
 pub mod decide;
 pub mod event;
 pub mod evolve;
+pub mod file;
+pub mod filter;
 pub mod ids;
 pub mod kinds;
 pub mod lifecycle;
 pub mod notice;
+pub mod person;
 pub mod policy;
 pub mod priority;
 pub mod refusal;

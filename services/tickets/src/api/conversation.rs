@@ -1,0 +1,33 @@
+//! ConversationService.
+
+use portico_chassis::grpc::context;
+use portico_proto::tickets::v1 as wire;
+use portico_proto::tickets::v1::conversation_service_server::ConversationService;
+use tonic::{Request, Response, Status};
+
+use super::{input, wire as to_wire};
+use crate::app::Tickets;
+use crate::app::asker::Asker;
+
+/// The service.
+pub struct Api(pub Tickets);
+
+#[tonic::async_trait]
+impl ConversationService for Api {
+    async fn add_comment(&self, request: Request<wire::AddCommentRequest>) -> Result<Response<wire::AddCommentResponse>, Status> {
+        let (context, message) = (context(&request)?, request.into_inner());
+        let asker = Asker::new(&context, &message.portal)?;
+        let request = context.request_key("AddComment", &message.request_id, &message)?;
+        let number = message.number.clone();
+        let answer = self.0.comment(&asker, &number, input::comment(message, request)?).await?;
+        Ok(Response::new(to_wire::comment(answer)))
+    }
+
+    async fn get_timeline(&self, request: Request<wire::GetTimelineRequest>) -> Result<Response<wire::GetTimelineResponse>, Status> {
+        let (context, message) = (context(&request)?, request.into_inner());
+        let asker = Asker::new(&context, &message.portal)?;
+        let page = message.page.unwrap_or_default();
+        let (items, next_page_token) = self.0.timeline(&asker, &message.number, page.page_size, &page.page_token).await?;
+        Ok(Response::new(wire::GetTimelineResponse { items: items.into_iter().map(to_wire::item).collect(), next_page_token }))
+    }
+}

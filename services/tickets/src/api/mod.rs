@@ -1,0 +1,36 @@
+//! The edge: requests are decoded and checked, the permission table says who may call what, the use cases do the rest.
+
+pub mod catalog;
+pub mod conversation;
+mod filter;
+mod form;
+pub mod inbox;
+mod input;
+pub mod ticket;
+mod wire;
+
+use portico_chassis::grpc::Permission::{self, Admin, Public, SignedIn, Staff};
+
+/// Who may call which method at all. A method without a row is closed.
+pub const PERMISSIONS: &[(&str, Permission)] = &[
+    ("/portico.tickets.v1.CatalogService/GetCatalog", Public),
+    ("/portico.tickets.v1.CatalogService/CreateDepartment", Admin),
+    ("/portico.tickets.v1.CatalogService/CreateProduct", Admin),
+    ("/portico.tickets.v1.CatalogService/CreateCategory", Admin),
+    ("/portico.tickets.v1.CatalogService/CreateGroup", Admin),
+    ("/portico.tickets.v1.CatalogService/ListGroups", Staff),
+    ("/portico.tickets.v1.CatalogService/ListAssignableAgents", Staff),
+    ("/portico.tickets.v1.TicketsService/CreateTicket", Public),
+    ("/portico.tickets.v1.TicketsService/GetTicket", SignedIn),
+    ("/portico.tickets.v1.TicketsService/ListTickets", SignedIn),
+    ("/portico.tickets.v1.TicketsService/CountTickets", SignedIn),
+    ("/portico.tickets.v1.TicketsService/UpdateTicket", Staff),
+    ("/portico.tickets.v1.TicketsService/CloseTicket", SignedIn),
+    ("/portico.tickets.v1.TicketsService/ReopenTicket", SignedIn),
+    ("/portico.tickets.v1.TicketsService/KeepTicketOpen", SignedIn),
+    ("/portico.tickets.v1.TicketsService/RateTicket", SignedIn),
+    ("/portico.tickets.v1.TicketsService/CreateFollowUp", SignedIn),
+    ("/portico.tickets.v1.TicketsService/MarkViewed", SignedIn),
+    ("/portico.tickets.v1.ConversationService/AddComment", SignedIn),
+    ("/portico.tickets.v1.ConversationService/GetTimeline", SignedIn),
+];

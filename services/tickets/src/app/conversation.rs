@@ -1,0 +1,188 @@
+//! Comments, notes and the timeline.
+
+use std::collections::{BTreeSet, HashMap};
+
+use portico_chassis::db::PortalConn;
+use portico_chassis::error::Error;
+use portico_chassis::journal::{Replay, RequestKey, replay};
+use portico_chassis::page;
+use uuid::Uuid;
+
+use super::Tickets;
+use super::aggregate::{CommentAnswer, Wants};
+use super::asker::Asker;
+use super::item_view::{FileView, Frame, ItemView, ids_in};
+use super::ticket::{Opened, Order};
+use super::upload::Hook;
+use super::view;
+use crate::domain::access::Relation;
+use crate::domain::command::{Command, Comment, Next};
+use crate::domain::create::{self, NewTicket};
+use crate::domain::ids::{ItemId, PortalId, TicketId};
+use crate::domain::kinds::{Role, Visibility};
+use crate::domain::priority::Weights;
+use crate::domain::ticket::{Place, Ticket};
+use crate::store;
+use crate::store::item::ItemFound;
+
+/// A comment as a caller gave it; texts are within their bounds already.
+#[derive(Debug, Clone)]
+pub struct CommentInput {
+    /// The idempotency key.
+    pub request: RequestKey,
+    /// The version that the caller saw.
+    pub etag: Option<i64>,
+    /// Markdown.
+    pub body: String,
+    /// Upload tickets.
+    pub uploads: Vec<String>,
+    /// Agents only.
+    pub visibility: Option<Visibility>,
+    /// Agents only.
+    pub next: Next,
+}
+
+impl Tickets {
+    /// Adds a comment or note.
+    ///
+    /// # Errors
+    /// What the rules, the state or the version say.
+    pub async fn comment(&self, asker: &Asker, number: &str, input: CommentInput) -> Result<CommentAnswer, Error> {
+        self.comment_from(asker, number, input, &Self::uploaders(asker)).await
+    }
+
+    /// The same, with files that somebody else has taken in for the asker.
+    pub(super) async fn comment_from(
+        &self,
+        asker: &Asker,
+        number: &str,
+        input: CommentInput,
+        uploaders: &[String],
+    ) -> Result<CommentAnswer, Error> {
+        let viewer = asker.viewer()?.clone();
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
+            return view::stored(&answer);
+        }
+        let opened = self.open(&mut conn, asker, number).await?;
+        let now = self.now();
+        let (item, ticket) = (ItemId::new(self.random.uuid(now)), &opened.found.case.ticket);
+        let hook = Hook { ticket: ticket.id, item, internal: input.visibility == Some(Visibility::Internal) };
+        let claimed = self.claim(asker, uploaders, &input.uploads, hook, now).await?;
+        let new = self.new_case(asker, &opened, &input, item);
+        let CommentInput { body, visibility, next, .. } = input;
+        let comment = Comment { item, body, visibility, channel: viewer.channel, next };
+        let mut order = Order::new(Command::Comment(comment), Wants::Comment(Box::new(new)), input.etag);
+        order.files.clone_from(&claimed.files);
+        order.claims.clone_from(&claimed.claims);
+        order.names.extend(asker.facts().map(|facts| (facts.id.uuid(), facts.name.clone())));
+        let answer = self.send(asker, &mut conn, opened, input.request, order).await?;
+        self.settle(&claimed).await;
+        view::stored(&answer)
+    }
+
+    /// The ticket that a comment becomes when the portal makes a new case of what is written on a closed one.
+    fn new_case(&self, asker: &Asker, opened: &Opened, input: &CommentInput, item: ItemId) -> NewTicket {
+        let parent = &opened.found.case.ticket;
+        let writer = asker.facts().map(|facts| create::Asker::Person(facts.id, facts.organization.as_ref().map(|(id, _)| *id)));
+        let own = writer.filter(|_| opened.relation.acts_for_requester());
+        let fallback =
+            || asker_of_parent(parent, &create::Asker::Guest(crate::domain::ticket::Guest { email: String::new(), name: String::new() }));
+        NewTicket {
+            id: TicketId::new(self.random.uuid(self.now())),
+            item,
+            portal: asker.portal.clone(),
+            subject: String::new(),
+            description: input.body.clone(),
+            ticket_type: parent.ticket_type,
+            channel: asker.as_viewer().map_or(parent.channel, |viewer| viewer.channel),
+            asker: own.unwrap_or_else(fallback),
+            place: Place::default(),
+            weights: Weights::default(),
+            contact_name: String::new(),
+            tags: Vec::new(),
+            assignee: None,
+            group: None,
+            follow_up_of: None,
+        }
+    }
+
+    /// A page of what happened, and the token of the next.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when the ticket is absent or not visible.
+    pub async fn timeline(&self, asker: &Asker, number: &str, size: i32, token: &str) -> Result<(Vec<ItemView>, String), Error> {
+        let person = asker.viewer()?.person;
+        let size = page::size(size)?;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        let opened = self.open(&mut conn, asker, number).await?;
+        let id = opened.found.case.ticket.id;
+        let scope_id = id.to_string();
+        let scope = [asker.portal.as_str(), &asker.name, "GetTimeline", &scope_id];
+        let after: i64 = self.pager.cursor(&scope, token)?.unwrap_or(0);
+        let staff = opened.relation == Relation::Staff;
+        let mut rows = store::item::page(&mut conn, &asker.portal, id, staff, after, size + 1).await?;
+        let more = rows.len() > usize::try_from(size).unwrap_or(usize::MAX);
+        if more {
+            rows.pop();
+        }
+        let next = rows.last().filter(|_| more).map(|last| self.pager.token(&scope, &last.row.version)).transpose()?;
+        let items = self.show(&mut conn, asker, &opened, rows, person).await?;
+        Ok((items, next.unwrap_or_default()))
+    }
+
+    /// Rows with their files and names.
+    async fn show(
+        &self,
+        conn: &mut PortalConn,
+        asker: &Asker,
+        opened: &Opened,
+        rows: Vec<ItemFound>,
+        person: crate::domain::ids::PersonId,
+    ) -> Result<Vec<ItemView>, Error> {
+        let ids: Vec<Uuid> = rows.iter().map(|found| found.row.id).collect();
+        let mut files: HashMap<Uuid, Vec<FileView>> = HashMap::new();
+        for row in store::attachment::of_items(conn, &asker.portal, &ids).await? {
+            files.entry(row.item_id).or_default().push(FileView::of(&row)?);
+        }
+        let names = self.words_for(conn, &asker.portal, &rows).await?;
+        let lens = opened.lens(person);
+        let frame = Frame { case: &opened.found.case, lens: &lens, rules: &opened.rules, names: &names };
+        rows.into_iter()
+            .map(|found| {
+                let own = files.remove(&found.row.id).unwrap_or_default();
+                frame.item(found, own)
+            })
+            .collect()
+    }
+
+    /// Words for the ids in the rows' changes: catalogue names, agents' names, and the addresses of those it was shared with.
+    async fn words_for(&self, conn: &mut PortalConn, portal: &PortalId, rows: &[ItemFound]) -> Result<HashMap<Uuid, String>, Error> {
+        let changes = rows.iter().filter_map(|found| found.row.changes.as_ref()).flat_map(|json| json.0.iter());
+        let wanted: BTreeSet<Uuid> = ids_in(&changes.cloned().collect::<Vec<_>>()).collect();
+        let mut names = HashMap::new();
+        if wanted.is_empty() {
+            return Ok(names);
+        }
+        let wanted: Vec<Uuid> = wanted.into_iter().collect();
+        let catalog = store::catalog::read(conn, portal).await?;
+        names.extend(catalog.departments.into_iter().map(|row| (row.id.uuid(), row.name)));
+        names.extend(catalog.products.into_iter().map(|row| (row.id.uuid(), row.name)));
+        names.extend(catalog.categories.into_iter().map(|row| (row.id.uuid(), row.name)));
+        names.extend(catalog.groups.into_iter().map(|row| (row.id.uuid(), row.name)));
+        for person in store::person::by_ids(conn, portal, &wanted).await? {
+            let word = if person.role == Role::Customer { person.email } else { person.name };
+            names.insert(person.id.uuid(), word);
+        }
+        Ok(names)
+    }
+}
+
+/// Whoever asked for the parent asks for the new ticket.
+pub(super) fn asker_of_parent(parent: &Ticket, otherwise: &create::Asker) -> create::Asker {
+    match (parent.requester, &parent.guest) {
+        (Some(person), _) => create::Asker::Person(person, parent.organization),
+        (None, Some(guest)) => create::Asker::Guest(guest.clone()),
+        (None, None) => otherwise.clone(),
+    }
+}

@@ -1,0 +1,169 @@
+//! A new ticket that goes on from another one: one entry over both tickets, decided by the parent's actor.
+
+use portico_chassis::entity::Decision;
+use portico_chassis::error::Error;
+use portico_chassis::journal::Finish;
+
+use super::aggregate::{Ask, By, CommentAnswer, Turn, Wants};
+use super::create::fill_number;
+use super::emit::{Emission, emit};
+use super::view::{self, TicketView};
+use crate::domain::access::{Actor, Relation};
+use crate::domain::case::Case;
+use crate::domain::collaborator::Collaborator;
+use crate::domain::create::{NewTicket, create};
+use crate::domain::decide::follow_up_allowed;
+use crate::domain::event::Event;
+use crate::domain::ids::CollaboratorId;
+use crate::domain::ticket::Ticket;
+use crate::store::events::TICKET;
+use crate::store::item::ItemRow;
+use crate::store::write::Write;
+
+/// Decides both: what the parent's history says, and the new ticket with the parent's shares.
+pub(super) fn decide(
+    turn: &Turn<'_>,
+    mut case: Case,
+    actor: Actor,
+    mut happened: Vec<Event>,
+    new: NewTicket,
+) -> Result<Decision<Case, Write>, Error> {
+    follow_up_allowed(&case.ticket, actor, &turn.ask.rules)?;
+    let new = inherit(new, &case.ticket);
+    let id = new.id;
+    let child_actor = writer_of(&new, actor);
+    let created = create(new, child_actor, &turn.ask.rules, turn.now)?;
+    let mut child_events = vec![created];
+    child_events.extend(shares(turn, &case.ticket, &child_events[0]));
+    happened.push(Event::FollowedUp { follow_up: id });
+    let parent = emit(&case.ticket, &happened, &turn.scene(actor));
+    let blank = first_state(&child_events[0]).clone();
+    let child = emit(&blank, &child_events, &turn.scene(child_actor));
+    case.ticket = parent.ticket.clone();
+    let answer = Answer::of(turn, &case, actor, child_actor, &child)?;
+    let prefix = turn.ask.rules.prefix(&case.ticket.portal);
+    let Emission { events, writes, timers, .. } = child;
+    let mut entry = turn.entry().expect(TICKET, id, 0).events(parent.events).timers(parent.timers).events(events).timers(timers);
+    entry.finish.writes.extend(parent.writes);
+    entry.finish.writes.extend(writes);
+    let files = files_of(turn.ask, id, child.item.as_ref());
+    entry.finish.writes.extend(super::upload::words(&files).map(Write::Words));
+    entry.finish.writes.extend(files.into_iter().map(|file| Write::Attachment(Box::new(file))));
+    let entry = entry.numbered("ticket", move |seq, finish: &mut Finish<Write>| {
+        let number = format!("{prefix}-{seq}");
+        fill_number(finish, id, seq, &number);
+        finish.answer = answer.clone().with(&number);
+    });
+    Ok(Decision::change(case, entry))
+}
+
+/// What the new ticket's answer is made of before its number is known.
+#[derive(Clone)]
+enum Answer {
+    Ticket(Box<TicketView>),
+    Comment(Box<CommentAnswer>),
+    Nothing,
+}
+
+impl Answer {
+    fn of(turn: &Turn<'_>, parent: &Case, actor: Actor, child_actor: Actor, child: &Emission) -> Result<Self, Error> {
+        let (Some(lens), Some(parent_lens)) = (turn.lens(child_actor), turn.lens(actor)) else { return Ok(Self::Nothing) };
+        let description = child.item.as_ref().map(|item| item.body.clone()).unwrap_or_default();
+        let mut case = Case::bare(child.ticket.clone(), description);
+        case.names.clone_from(&parent.names);
+        case.requester_email.clone_from(&parent.requester_email);
+        if let By::Person { facts, .. } = &turn.ask.by {
+            case.names.insert(facts.id.uuid(), facts.name.clone());
+            if case.ticket.requester == Some(facts.id) {
+                case.requester_email.clone_from(&facts.email);
+            }
+        }
+        case.parent_number = Some(parent.ticket.number.clone());
+        let ticket = view::detail(&case, &lens, &turn.ask.rules, turn.now);
+        match (&turn.ask.wants, child.item.clone()) {
+            (Wants::Comment(_), Some(row)) => {
+                let files = files_of(turn.ask, child.ticket.id, Some(&row));
+                let item = turn.item(&case, &lens, row, &files)?;
+                let ticket = view::detail(parent, &parent_lens, &turn.ask.rules, turn.now);
+                Ok(Self::Comment(Box::new(CommentAnswer { item, ticket, follow_up_number: None, reopen_hint: false })))
+            }
+            _ => Ok(Self::Ticket(Box::new(ticket))),
+        }
+    }
+
+    fn with(self, number: &str) -> Vec<u8> {
+        match self {
+            Self::Ticket(mut ticket) => {
+                number.clone_into(&mut ticket.number);
+                view::bytes(&ticket)
+            }
+            Self::Comment(mut answer) => {
+                answer.follow_up_number = Some(number.to_owned());
+                answer.ticket.follow_ups.push(number.to_owned());
+                view::bytes(&answer)
+            }
+            Self::Nothing => Vec::new(),
+        }
+    }
+}
+
+/// What is not given is the parent's: place, subject, weights, on whose behalf, organisation.
+fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
+    if new.subject.is_empty() {
+        new.subject.clone_from(&parent.subject);
+    }
+    let place = &mut new.place;
+    if place.product.is_none() && place.category.is_none() && place.department.is_none() {
+        *place = parent.place;
+    }
+    if new.contact_name.is_empty() {
+        new.contact_name.clone_from(&parent.contact_name);
+    }
+    new.follow_up_of = Some(parent.id);
+    if let crate::domain::create::Asker::Person(_, organization) = &mut new.asker {
+        *organization = parent.organization.or(*organization);
+    }
+    new
+}
+
+/// On the new ticket the writer is its requester, or what they were on the parent.
+fn writer_of(new: &NewTicket, actor: Actor) -> Actor {
+    match (&new.asker, actor) {
+        (crate::domain::create::Asker::Person(requester, _), Actor::Person(writer, relation))
+            if *requester == writer && relation != Relation::Staff =>
+        {
+            Actor::Person(writer, Relation::Requester)
+        }
+        _ => actor,
+    }
+}
+
+/// The parent's shares, which see the new ticket too; the new requester needs none.
+fn shares(turn: &Turn<'_>, parent: &Ticket, created: &Event) -> Vec<Event> {
+    let requester = first_state(created).requester;
+    let copied = parent.collaborators.iter().filter(|share| share.sees(turn.now) && Some(share.person) != requester);
+    copied
+        .map(|share| {
+            let id = CollaboratorId::new(turn.random.uuid(turn.now));
+            let share = Collaborator { id, created_at: turn.now, acted: false, ..share.clone() };
+            Event::Shared { share, new: true, unregistered: false }
+        })
+        .collect()
+}
+
+fn first_state(created: &Event) -> &Ticket {
+    match created {
+        Event::Created { ticket, .. } => ticket,
+        _ => unreachable!("create gives Created"),
+    }
+}
+
+fn files_of(ask: &Ask, id: crate::domain::ids::TicketId, item: Option<&ItemRow>) -> Vec<crate::store::attachment::AttachmentRow> {
+    let Some(item) = item else { return Vec::new() };
+    let moved = ask.files.iter().cloned().map(|mut file| {
+        file.ticket_id = id.uuid();
+        file.item_id = item.id;
+        file
+    });
+    moved.collect()
+}

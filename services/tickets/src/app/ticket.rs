@@ -1,0 +1,254 @@
+//! Reading one ticket, and the commands on it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use portico_chassis::db::PortalConn;
+use portico_chassis::entity::Asked;
+use portico_chassis::error::Error;
+use portico_chassis::journal::{Claim, Replay, RequestKey, replay};
+use uuid::Uuid;
+
+use super::Tickets;
+use super::aggregate::{Ask, By, Links, Wants};
+use super::asker::Asker;
+use super::create::NewInput;
+use super::refusal;
+use super::upload::Hook;
+use super::view::{self, Lens, TicketView};
+use crate::domain::access::{Relation, relation};
+use crate::domain::change::Patch;
+use crate::domain::command::{Command, Next};
+use crate::domain::ids::{ItemId, PersonId};
+use crate::domain::person::PersonFacts;
+use crate::domain::policy::Rules;
+use crate::domain::ticket::Place;
+use crate::store;
+use crate::store::attachment::AttachmentRow;
+use crate::store::ticket::{Found, Handle};
+
+/// A ticket that the asker may see.
+pub(super) struct Opened {
+    pub found: Found,
+    pub relation: Relation,
+    pub rules: Arc<Rules>,
+}
+
+impl Opened {
+    pub(super) fn lens(&self, person: PersonId) -> Lens {
+        Lens { person, relation: self.relation, seen_at: self.found.seen_at }
+    }
+}
+
+/// A command with what it brings in.
+pub(super) struct Order {
+    pub command: Command,
+    pub wants: Wants,
+    pub etag: Option<i64>,
+    pub names: HashMap<Uuid, String>,
+    pub files: Vec<AttachmentRow>,
+    pub claims: Vec<Claim>,
+}
+
+impl Order {
+    pub(super) fn new(command: Command, wants: Wants, etag: Option<i64>) -> Self {
+        Self { command, wants, etag, names: HashMap::new(), files: Vec::new(), claims: Vec::new() }
+    }
+}
+
+/// A change of fields as a caller gave it.
+#[derive(Debug, Clone)]
+pub struct UpdateInput {
+    /// The idempotency key.
+    pub request: RequestKey,
+    /// The version that the caller saw.
+    pub etag: Option<i64>,
+    /// New values.
+    pub patch: Patch,
+    /// The status.
+    pub next: Next,
+}
+
+impl Tickets {
+    /// One ticket as the asker sees it.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when it is absent or not visible.
+    pub async fn get(&self, asker: &Asker, number: &str) -> Result<TicketView, Error> {
+        let person = asker.viewer()?.person;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        let opened = self.open(&mut conn, asker, number).await?;
+        Ok(view::detail(&opened.found.case, &opened.lens(person), &opened.rules, self.now()))
+    }
+
+    /// Finds a ticket that the asker may see.
+    pub(super) async fn open(&self, conn: &mut PortalConn, asker: &Asker, number: &str) -> Result<Opened, Error> {
+        let viewer = asker.viewer()?;
+        let rules = self.rules(&asker.portal).await?;
+        let number = number.to_uppercase();
+        let found = store::ticket::find(conn, &asker.portal, Handle::Number(&number), Some(viewer.person)).await?;
+        let found = found.ok_or(Error::NOT_FOUND)?;
+        let relation = relation(&found.case.ticket, viewer, self.now()).ok_or(Error::NOT_FOUND)?;
+        Ok(Opened { found, relation, rules })
+    }
+
+    /// Has the ticket's actor decide; the answer is what `order.wants`.
+    pub(super) async fn send(
+        &self,
+        asker: &Asker,
+        conn: &mut PortalConn,
+        opened: Opened,
+        request: RequestKey,
+        order: Order,
+    ) -> Result<Vec<u8>, Error> {
+        let case = opened.found.case;
+        let agents = self.agents(conn, asker, case.ticket.assignee).await?;
+        let (viewer, facts) = (asker.viewer()?.clone(), asker.facts().cloned().ok_or_else(Error::sign_in_required)?);
+        let mut names = case.names;
+        names.extend(order.names);
+        let ask = Ask {
+            command: order.command,
+            wants: order.wants,
+            by: By::Person { viewer, facts: Box::new(facts), seen_at: opened.found.seen_at },
+            etag: order.etag,
+            rules: opened.rules,
+            agents,
+            names,
+            links: Links { parent: case.parent_number, follow_ups: case.follow_ups },
+            files: order.files,
+            claims: order.claims,
+        };
+        let asked = Asked { portal: asker.portal.clone(), id: case.ticket.id, actor: asker.name.clone(), request: Some(request) };
+        self.directory.ask(asked, ask, asker.deadline).await
+    }
+
+    /// A command that brings nothing in and answers the ticket.
+    ///
+    /// # Errors
+    /// What the rules, the state or the version say.
+    pub async fn command(
+        &self,
+        asker: &Asker,
+        number: &str,
+        request: RequestKey,
+        etag: Option<i64>,
+        command: Command,
+    ) -> Result<TicketView, Error> {
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &request).await? {
+            return view::stored(&answer);
+        }
+        let opened = self.open(&mut conn, asker, number).await?;
+        let answer = self.send(asker, &mut conn, opened, request, Order::new(command, Wants::Ticket, etag)).await?;
+        view::stored(&answer)
+    }
+
+    /// Changes fields; agents only.
+    ///
+    /// # Errors
+    /// What the rules, the state or the version say; fields that refer to nothing.
+    pub async fn update(&self, asker: &Asker, number: &str, input: UpdateInput) -> Result<TicketView, Error> {
+        asker.staff()?;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
+            return view::stored(&answer);
+        }
+        let opened = self.open(&mut conn, asker, number).await?;
+        let mut patch = input.patch;
+        let names = self.check_patch(&mut conn, asker, &opened, &mut patch).await?;
+        let mut order = Order::new(Command::Update { patch, next: input.next }, Wants::Ticket, input.etag);
+        order.names = names;
+        let answer = self.send(asker, &mut conn, opened, input.request, order).await?;
+        view::stored(&answer)
+    }
+
+    /// Checks what a change refers to, and learns its names.
+    async fn check_patch(
+        &self,
+        conn: &mut PortalConn,
+        asker: &Asker,
+        opened: &Opened,
+        patch: &mut Patch,
+    ) -> Result<HashMap<Uuid, String>, Error> {
+        let mut names = HashMap::new();
+        if let Some(facts) = asker.facts() {
+            names.insert(facts.id.uuid(), facts.name.clone());
+        }
+        let moves = patch.department.is_some() || patch.product.is_some() || patch.category.is_some() || patch.group.is_some();
+        if moves {
+            let catalog = store::catalog::read(conn, &asker.portal).await?;
+            let present = opened.found.case.ticket.place;
+            let wanted = Place {
+                department: patch.department.unwrap_or(present.department),
+                product: patch.product.unwrap_or(present.product),
+                category: patch.category.unwrap_or(present.category),
+            };
+            let place = catalog.place(wanted).map_err(refusal::fields)?;
+            if patch.department.is_none() && place.department != present.department {
+                patch.department = Some(place.department);
+            }
+            super::catalog::names(&catalog, place, patch.group.flatten(), &mut names)?;
+        }
+        if let Some(Some(agent)) = patch.assignee {
+            let agent = self.assignable(conn, asker, agent).await?;
+            names.insert(agent.id.uuid(), agent.name);
+        }
+        Ok(names)
+    }
+
+    /// An active agent or administrator of the portal.
+    pub(super) async fn assignable(&self, conn: &mut PortalConn, asker: &Asker, agent: PersonId) -> Result<PersonFacts, Error> {
+        if let Some(own) = asker.facts().filter(|facts| facts.id == agent && facts.is_staff()) {
+            return Ok(own.clone());
+        }
+        let found = self.person(conn, &asker.portal, agent, asker.deadline).await?;
+        found
+            .filter(|person| person.is_staff() && person.active)
+            .ok_or_else(|| Error::invalid("assignee", "invalid", "Choose an agent of this portal."))
+    }
+
+    /// Makes a follow-up; what is not given is the parent's.
+    ///
+    /// # Errors
+    /// What the rules or the state say; fields that do not fit.
+    pub async fn follow_up(&self, asker: &Asker, number: &str, input: NewInput) -> Result<TicketView, Error> {
+        asker.viewer()?;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
+            return view::stored(&answer);
+        }
+        let opened = self.open(&mut conn, asker, number).await?;
+        let now = self.now();
+        let mut draft = self.draft(&mut conn, asker, &input, now).await?;
+        let staff = opened.relation == Relation::Staff;
+        if staff && input.requester.is_none() {
+            draft.new.asker = super::conversation::asker_of_parent(&opened.found.case.ticket, &draft.new.asker);
+        }
+        let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
+        let claimed = self.claim(asker, &Self::uploaders(asker), &input.uploads, hook, now).await?;
+        let follow_up = draft.new.id;
+        let mut order = Order::new(Command::FollowUp { follow_up }, Wants::FollowUp(Box::new(draft.new)), None);
+        order.names = draft.names;
+        order.files.clone_from(&claimed.files);
+        order.claims.clone_from(&claimed.claims);
+        let answer = self.send(asker, &mut conn, opened, input.request, order).await?;
+        self.settle(&claimed).await;
+        view::stored(&answer)
+    }
+
+    /// Notes that the asker has looked.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when it is absent or not visible.
+    pub async fn mark_viewed(&self, asker: &Asker, number: &str) -> Result<(), Error> {
+        let person = asker.viewer()?.person;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        let opened = self.open(&mut conn, asker, number).await?;
+        store::seen::mark(&mut conn, &asker.portal, person, opened.found.case.ticket.id, self.now()).await
+    }
+
+    /// A name for a comment.
+    pub fn new_item(&self) -> ItemId {
+        ItemId::new(self.random.uuid(self.now()))
+    }
+}

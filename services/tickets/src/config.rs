@@ -1,0 +1,16 @@
+//! The service's own configuration.
+
+use portico_chassis::config::ServiceConfig;
+use serde::Deserialize;
+
+/// Keys of the tickets service, beside those that every service reads.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Config {
+    /// Address of a clamd, `host:port`, that looks at every file before it can be downloaded (`PORTICO_SCANNER`). Without it a file is
+    /// clean as soon as its kind is one of those that are taken.
+    pub scanner: Option<String>,
+}
+
+impl ServiceConfig for Config {
+    const KEYS: &'static [&'static str] = &["scanner"];
+}

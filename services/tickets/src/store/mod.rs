@@ -1,0 +1,19 @@
+//! All SQL of the service.
+
+pub mod attachment;
+pub mod catalog;
+pub mod collaborator;
+pub mod columns;
+pub mod events;
+pub mod filter;
+pub mod item;
+pub mod list;
+pub mod person;
+pub mod seen;
+pub mod ticket;
+pub mod ticket_write;
+pub mod words;
+pub mod write;
+
+/// The service's migrations.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

@@ -1,0 +1,242 @@
+//! The stage of the tickets tests: the service as a whole over gRPC, real PostgreSQL, and identity as its neighbour.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub mod neighbour;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use neighbour::{Neighbour, facts};
+use portico_chassis::auth::{Person, Role, Visibility};
+use portico_chassis::error::Error;
+use portico_chassis::run::Running;
+use portico_chassis::testing::{Stage, organization, person};
+use portico_proto::tickets::v1 as wire;
+use portico_proto::tickets::v1::catalog_service_client::CatalogServiceClient;
+use portico_proto::tickets::v1::conversation_service_client::ConversationServiceClient;
+use portico_proto::tickets::v1::tickets_service_client::TicketsServiceClient;
+use portico_tickets::config::Config;
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+/// Everything a test works with.
+pub struct World {
+    pub stage: Stage,
+    pub neighbour: Neighbour,
+    pub replicas: Vec<Running>,
+    pub channel: Channel,
+    pub alice: Person,
+    pub bob: Person,
+    pub carol: Person,
+    pub agent: Person,
+    pub agent2: Person,
+    pub admin: Person,
+    keys: AtomicU64,
+}
+
+/// The settings of profile `helpdesk`.
+pub fn helpdesk() -> Value {
+    json!({
+        "profile": "helpdesk",
+        "policies": {"visibility": "own", "reopen": "on_comment", "customer_close": "any_time", "survey": "ask", "closed_update": "auto_new_case",
+            "first_contact": ["invite", "sign_up", "auto_invite"], "guest_requests": true, "priority_entry": "customer", "form_style": "single_page"},
+        "timers": {"waiting_reminder_seconds": [86400, 172800, 259200], "auto_resolve_seconds": 345600, "close_reminder_seconds": 86400,
+            "auto_close_seconds": 259200, "calendar": "calendar"},
+        "status_labels": {"new": "Open", "waiting_customer": "On hold"},
+        "limits": {"tickets_per_hour_per_person": 100}
+    })
+}
+
+fn named(mut person: Person, name: &str, email: &str) -> Person {
+    person.name = name.to_owned();
+    person.email = email.to_owned();
+    person
+}
+
+impl World {
+    /// One replica, the people of the demo, profile `helpdesk`.
+    pub async fn new() -> Self {
+        Self::with(helpdesk(), 1).await
+    }
+
+    /// The same with other settings and so many replicas.
+    pub async fn with(settings: Value, replicas: usize) -> Self {
+        let mut stage = Stage::new().await;
+        let neighbour = Neighbour::default();
+        neighbour.set("demo", &settings);
+        let acme = Some(organization(1, "ACME"));
+        let mut alice = named(person(1, Role::Customer), "Alice", "alice@acme.test");
+        alice.organization.clone_from(&acme);
+        let mut bob = named(person(2, Role::Customer), "Bob", "bob@acme.test");
+        bob.organization = acme;
+        bob.visibility = Visibility::Organization;
+        let mut carol = named(person(3, Role::Customer), "Carol", "carol@globex.test");
+        carol.organization = Some(organization(2, "Globex"));
+        carol.visibility = Visibility::Organization;
+        let agent = named(person(10, Role::Agent), "Agnes", "agent@demo.test");
+        let agent2 = named(person(11, Role::Agent), "Aron", "agent2@demo.test");
+        let admin = named(person(12, Role::Admin), "Ada", "admin@demo.test");
+        for person in [&alice, &bob, &carol, &agent, &agent2, &admin] {
+            neighbour.add(facts(person));
+        }
+        stage.peer("identity", neighbour.serve().await);
+        let mut running = Vec::new();
+        for _ in 0..replicas {
+            let boot = stage.boot("tickets", Config::default()).await;
+            running.push(portico_tickets::start(boot).await.unwrap());
+        }
+        let channel = channel(&running[0]).await;
+        let keys = AtomicU64::new(1);
+        Self { stage, neighbour, replicas: running, channel, alice, bob, carol, agent, agent2, admin, keys }
+    }
+
+    /// A new idempotency key.
+    pub fn key(&self) -> String {
+        format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn tickets(&self) -> TicketsServiceClient<Channel> {
+        TicketsServiceClient::new(self.channel.clone())
+    }
+
+    pub fn conversation(&self) -> ConversationServiceClient<Channel> {
+        ConversationServiceClient::new(self.channel.clone())
+    }
+
+    pub fn catalog(&self) -> CatalogServiceClient<Channel> {
+        CatalogServiceClient::new(self.channel.clone())
+    }
+
+    /// What a person gives for a plain ticket.
+    pub fn plain(&self, subject: &str) -> wire::CreateTicketRequest {
+        wire::CreateTicketRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            subject: subject.to_owned(),
+            description: format!("About: {subject}"),
+            ..wire::CreateTicketRequest::default()
+        }
+    }
+
+    pub async fn create(&self, who: &Person, request: wire::CreateTicketRequest) -> Result<wire::Ticket, Error> {
+        let sent = self.tickets().create_ticket(self.stage.as_person(who, request)).await;
+        told(sent).map(|answer| answer.ticket.unwrap())
+    }
+
+    pub async fn get(&self, who: &Person, number: &str) -> Result<wire::Ticket, Error> {
+        let request = wire::GetTicketRequest { portal: "demo".to_owned(), number: number.to_owned() };
+        told(self.tickets().get_ticket(self.stage.as_person(who, request)).await)
+    }
+
+    pub async fn list(&self, who: &Person, filter: wire::TicketFilter) -> Result<Vec<String>, Error> {
+        let request = wire::ListTicketsRequest { portal: "demo".to_owned(), filter: Some(filter), ..wire::ListTicketsRequest::default() };
+        let answer = told(self.tickets().list_tickets(self.stage.as_person(who, request)).await)?;
+        Ok(answer.tickets.into_iter().map(|ticket| ticket.number).collect())
+    }
+
+    pub async fn count(&self, who: &Person, filter: wire::TicketFilter) -> i32 {
+        let request = wire::CountTicketsRequest { portal: "demo".to_owned(), filters: vec![filter] };
+        told(self.tickets().count_tickets(self.stage.as_person(who, request)).await).unwrap().counts[0].count
+    }
+
+    pub async fn timeline(&self, who: &Person, number: &str) -> Result<Vec<wire::TimelineItem>, Error> {
+        let request = wire::GetTimelineRequest { portal: "demo".to_owned(), number: number.to_owned(), page: None };
+        Ok(told(self.conversation().get_timeline(self.stage.as_person(who, request)).await)?.items)
+    }
+
+    pub fn words(&self, number: &str, body: &str) -> wire::AddCommentRequest {
+        wire::AddCommentRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            number: number.to_owned(),
+            body: body.to_owned(),
+            ..wire::AddCommentRequest::default()
+        }
+    }
+
+    pub async fn comment(&self, who: &Person, request: wire::AddCommentRequest) -> Result<wire::AddCommentResponse, Error> {
+        told(self.conversation().add_comment(self.stage.as_person(who, request)).await)
+    }
+
+    /// An agent's public reply that chooses a status.
+    pub async fn reply(&self, who: &Person, number: &str, body: &str, status: wire::Status) -> Result<wire::AddCommentResponse, Error> {
+        let request = wire::AddCommentRequest { status: status.into(), ..self.words(number, body) };
+        self.comment(who, request).await
+    }
+
+    /// An agent's internal note.
+    pub async fn note(&self, who: &Person, number: &str, body: &str) -> Result<wire::AddCommentResponse, Error> {
+        let request = wire::AddCommentRequest { visibility: wire::ItemVisibility::Internal.into(), ..self.words(number, body) };
+        self.comment(who, request).await
+    }
+
+    pub async fn update(&self, who: &Person, number: &str, paths: &[&str], changes: wire::TicketChanges) -> Result<wire::Ticket, Error> {
+        let update_mask = Some(prost_types::FieldMask { paths: paths.iter().map(|path| (*path).to_owned()).collect() });
+        let request = wire::UpdateTicketRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            number: number.to_owned(),
+            changes: Some(changes),
+            update_mask,
+            ..wire::UpdateTicketRequest::default()
+        };
+        told(self.tickets().update_ticket(self.stage.as_person(who, request)).await)
+    }
+
+    pub async fn close(&self, who: &Person, number: &str, score: i32, comment: &str) -> Result<wire::Ticket, Error> {
+        let request = wire::CloseTicketRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            number: number.to_owned(),
+            score,
+            comment: comment.to_owned(),
+            ..wire::CloseTicketRequest::default()
+        };
+        told(self.tickets().close_ticket(self.stage.as_person(who, request)).await)
+    }
+
+    pub async fn reopen(&self, who: &Person, number: &str, comment: &str) -> Result<wire::Ticket, Error> {
+        let request = wire::ReopenTicketRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            number: number.to_owned(),
+            comment: comment.to_owned(),
+            ..wire::ReopenTicketRequest::default()
+        };
+        told(self.tickets().reopen_ticket(self.stage.as_person(who, request)).await)
+    }
+
+    /// Waits until the settings document is in effect.
+    pub async fn settle_settings(&self, settings: &Value) {
+        self.neighbour.set("demo", settings);
+        // Settings are polled each second; what is armed afterwards follows the new ones.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+    }
+
+    pub async fn end(self) {
+        for running in self.replicas {
+            running.stop(Duration::ZERO).await;
+        }
+        self.stage.clear().await;
+    }
+}
+
+/// A channel to a replica.
+pub async fn channel(running: &Running) -> Channel {
+    let address = running.grpc.unwrap();
+    Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
+}
+
+/// An answer, or what the service said instead.
+pub fn told<T>(sent: Result<Response<T>, Status>) -> Result<T, Error> {
+    sent.map(Response::into_inner).map_err(|status| Error::from_status(&status))
+}
+
+/// The names of the fields that an error is about.
+pub fn fields(error: &Error) -> Vec<&str> {
+    match error {
+        Error::Invalid(fields) => fields.iter().map(|field| field.field.as_str()).collect(),
+        _ => Vec::new(),
+    }
+}
