@@ -11,9 +11,8 @@ use portico_proto::events::v1::community_event::Event as Community;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event as Identity;
 use portico_proto::events::v1::{Envelope, TicketNotice, TopicNotice};
-use sqlx::PgConnection;
 
-use crate::app::delivery::{self, Occurrence};
+use crate::app::delivery::{self, Connection, Occurrence};
 use crate::app::wake::Wakes;
 use crate::domain::delivery::{Channel, Wanted};
 use crate::domain::kind::Kind;
@@ -38,7 +37,7 @@ impl Consumer for Deliveries {
         self.producer
     }
 
-    async fn apply(&self, conn: &mut PgConnection, events: &[Envelope]) -> Result<(), Error> {
+    async fn apply(&self, conn: &mut Connection, events: &[Envelope]) -> Result<(), Error> {
         let occurrences = events.iter().filter_map(|event| occurrence(event).transpose()).collect::<Result<Vec<_>, _>>()?;
         delivery::store(conn, &occurrences, self.clock.now()).await?;
         Ok(())

@@ -127,7 +127,7 @@ impl Dispatcher {
         let Some(mailer) = self.mailer(&domain) else {
             return self.app.release(&due, DOMAIN_BUSY, false, Some(&domain), "waits for its destination").await;
         };
-        if let Err(mail) = mailer.offer(Mail { due, outgoing }) {
+        if let Err(mail) = mailer.offer(Box::new(Mail { due, outgoing })) {
             self.app.release(&mail.due, DOMAIN_BUSY, false, Some(&domain), "waits for its destination").await;
         }
     }

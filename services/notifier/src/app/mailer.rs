@@ -42,7 +42,7 @@ pub struct Mail {
 /// Gives mails to the actor of one domain.
 #[derive(Debug, Clone)]
 pub struct Mailer {
-    mailbox: mpsc::Sender<Mail>,
+    mailbox: mpsc::Sender<Box<Mail>>,
     rest: Arc<Mutex<Rest>>,
 }
 
@@ -73,7 +73,7 @@ impl Mailer {
     }
 
     /// Gives a mail to the actor, or gives it back.
-    pub fn offer(&self, mail: Mail) -> Result<(), Mail> {
+    pub fn offer(&self, mail: Box<Mail>) -> Result<(), Box<Mail>> {
         self.mailbox.try_send(mail).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(mail) | mpsc::error::TrySendError::Closed(mail) => mail,
         })
@@ -97,7 +97,7 @@ struct Actor {
 }
 
 impl Actor {
-    async fn run(self, mut mails: mpsc::Receiver<Mail>, stop: CancellationToken) {
+    async fn run(self, mut mails: mpsc::Receiver<Box<Mail>>, stop: CancellationToken) {
         let actor = &self;
         let mut sending = FuturesUnordered::new();
         loop {
@@ -121,7 +121,7 @@ impl Actor {
         while sending.next().await.is_some() {}
     }
 
-    async fn handle(&self, mail: Mail) {
+    async fn handle(&self, mail: Box<Mail>) {
         if let Some(left) = remaining(&self.rest) {
             return self.give_back(&mail.due, left).await;
         }

@@ -45,7 +45,7 @@ async fn run(app: App, stop: CancellationToken) {
             Err(error) => tracing::debug!(%error, "the oldest delivery could not be measured"),
         }
         rounds = rounds.wrapping_add(1);
-        if let Err(error) = app.tidy(rounds % SWEEP_EVERY == 0).await {
+        if let Err(error) = app.tidy(rounds.is_multiple_of(SWEEP_EVERY)).await {
             tracing::warn!(%error, "old rows or messages could not be removed");
         }
     }

@@ -128,7 +128,7 @@ pub async fn list(
 pub async fn unread(conn: &mut PgConnection, portal: &PortalId, person: &str, except: &[Uuid]) -> Result<i32, Error> {
     let count: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT 1 FROM notification WHERE portal = $1 AND person_id = $2 AND withdrawn_at IS NULL AND read_at IS NULL \
-         AND id <> ALL($3) LIMIT $4) AS some",
+         AND id <> ALL($3) LIMIT $4) AS unread",
     )
     .bind(portal)
     .bind(person)

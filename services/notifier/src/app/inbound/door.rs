@@ -29,7 +29,10 @@ const PORTALS: usize = 10_000;
 
 /// The inbound door's secrets, as of at most a minute ago. Cheap to clone; never printed.
 #[derive(Clone, Default)]
-pub struct Secrets(Arc<Mutex<HashMap<PortalId, (Option<String>, Instant)>>>);
+pub struct Secrets(Arc<Mutex<HashMap<PortalId, Known>>>);
+
+/// A secret, or that there is none, and since when that is known.
+type Known = (Option<String>, Instant);
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,0 +1,184 @@
+//! A peer that owns events: it tells them, renders them, and takes inbound mail as tickets does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    dead_code,
+    reason = "tests end at the first surprise; each test file uses its part of the kit"
+)]
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use portico_chassis::clock::to_proto;
+use portico_chassis::error::Error;
+use portico_proto::common::v1::render_service_server::{RenderService, RenderServiceServer};
+use portico_proto::common::v1::{RenderForRequest, RenderForResponse};
+use portico_proto::events::v1::event_body::Body;
+use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
+use portico_proto::events::v1::{
+    Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, TicketNotice, TicketsEvent,
+};
+use portico_proto::tickets::v1::inbound_service_server::{InboundService, InboundServiceServer};
+use portico_proto::tickets::v1::{MailOutcome, SubmitMailRequest, SubmitMailResponse};
+use time::OffsetDateTime;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+const EPOCH: &str = "0190a000-0000-7000-8000-000000000001";
+
+/// A ticket of the tests.
+pub const TICKET: &str = "0190b000-0000-7000-8000-000000000007";
+
+/// What the peer says and heard.
+#[derive(Default)]
+pub struct State {
+    pub events: Vec<Envelope>,
+    /// Where each recipient's mail goes.
+    pub addresses: HashMap<String, String>,
+    /// Recipients who may not see anything any more.
+    pub hidden: HashSet<String>,
+    /// The service is away.
+    pub down: bool,
+    /// What every rendering says; address and number are filled in.
+    pub words: RenderForResponse,
+    pub rendered: Vec<RenderForRequest>,
+    pub submitted: Vec<SubmitMailRequest>,
+    /// What tickets makes of the next messages; a new ticket when empty.
+    pub outcomes: Vec<Result<SubmitMailResponse, Status>>,
+}
+
+/// The peer.
+#[derive(Clone)]
+pub struct Owner {
+    pub name: &'static str,
+    pub address: SocketAddr,
+    pub state: Arc<Mutex<State>>,
+}
+
+impl Owner {
+    pub async fn start(name: &'static str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let words = RenderForResponse {
+            to_name: "Alice".into(),
+            locale: "en".into(),
+            portal_title: "ACME Help".into(),
+            subject: "Printer on fire".into(),
+            intro: vec!["Support answered your request.".into()],
+            author_name: "Ann Agent".into(),
+            body_markdown: "Please **unplug** it.".into(),
+            action_label: "Open the request".into(),
+            action_path: "/requests/DEMO-7".into(),
+            ticket_number: "DEMO-7".into(),
+            thread_root: TICKET.into(),
+            answerable: true,
+            ..RenderForResponse::default()
+        };
+        let owner =
+            Self { name, address: listener.local_addr().unwrap(), state: Arc::new(Mutex::new(State { words, ..State::default() })) };
+        let server = tonic::transport::Server::builder()
+            .add_service(EventsServiceServer::new(owner.clone()))
+            .add_service(RenderServiceServer::new(owner.clone()))
+            .add_service(InboundServiceServer::new(owner.clone()))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        #[allow(clippy::disallowed_methods, reason = "a peer lives as long as its test")]
+        tokio::spawn(server);
+        owner
+    }
+
+    pub fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap())
+    }
+
+    /// From now on mail for `recipient` goes to `address`.
+    pub fn knows(&self, recipient: impl ToString, address: &str) {
+        self.with(|state| state.addresses.insert(recipient.to_string(), address.to_owned()));
+    }
+
+    /// Tells a ticket's event with one notice; returns the event's id.
+    pub fn notice(&self, kind: &str, people: &[String], mail: bool, bell: bool) -> Uuid {
+        let notice = TicketNotice { kind: kind.into(), person_ids: people.to_vec(), mail, bell };
+        let event = TicketsEvent { notices: vec![notice], ..TicketsEvent::default() };
+        self.tell(Body::Tickets(event), "guest", OffsetDateTime::now_utc())
+    }
+
+    /// Tells an event.
+    #[allow(clippy::disallowed_methods, reason = "a peer has a clock of its own")]
+    pub fn tell(&self, body: Body, actor: &str, at: OffsetDateTime) -> Uuid {
+        let id = Uuid::now_v7();
+        self.with(|state| {
+            let position = state.events.len() as i64 + 1;
+            state.events.push(Envelope {
+                event_id: id.to_string(),
+                portal: super::PORTAL.into(),
+                producer: self.name.into(),
+                epoch: EPOCH.into(),
+                position,
+                previous_event_id: state.events.last().map(|event| event.event_id.clone()).unwrap_or_default(),
+                aggregate_kind: "ticket".into(),
+                aggregate_id: TICKET.into(),
+                version: position,
+                at: Some(to_proto(at)),
+                actor: actor.into(),
+                traceparent: String::new(),
+                body: Some(EventBody { body: Some(body) }),
+            });
+        });
+        id
+    }
+
+    /// How often something was rendered.
+    pub fn renderings(&self) -> usize {
+        self.with(|state| state.rendered.len())
+    }
+}
+
+#[tonic::async_trait]
+impl EventsService for Owner {
+    async fn get_head(&self, _: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
+        let position = self.with(|state| state.events.len() as i64);
+        Ok(Response::new(GetHeadResponse { epoch: EPOCH.into(), position, matches: true }))
+    }
+
+    async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullResponse>, Status> {
+        let after = request.into_inner().after_position as usize;
+        let (events, head) = self.with(|state| (state.events.iter().skip(after).cloned().collect(), state.events.len() as i64));
+        Ok(Response::new(PullResponse { epoch: EPOCH.into(), events, head_position: head }))
+    }
+}
+
+#[tonic::async_trait]
+impl RenderService for Owner {
+    async fn render_for(&self, request: Request<RenderForRequest>) -> Result<Response<RenderForResponse>, Status> {
+        let request = request.into_inner();
+        self.with(|state| {
+            if state.down {
+                return Err(Error::Unavailable("the test").into());
+            }
+            state.rendered.push(request.clone());
+            let address = state.addresses.get(&request.recipient).cloned();
+            let address = address.filter(|_| !state.hidden.contains(&request.recipient)).ok_or_else(|| Status::from(Error::NOT_FOUND))?;
+            Ok(Response::new(RenderForResponse { to_address: address, ..state.words.clone() }))
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl InboundService for Owner {
+    async fn submit_mail(&self, request: Request<SubmitMailRequest>) -> Result<Response<SubmitMailResponse>, Status> {
+        self.with(|state| {
+            if state.down {
+                return Err(Error::Unavailable("the test").into());
+            }
+            state.submitted.push(request.into_inner());
+            if state.outcomes.is_empty() {
+                let number = format!("DEMO-{}", state.submitted.len());
+                let outcome = MailOutcome::TicketCreated.into();
+                return Ok(Response::new(SubmitMailResponse { outcome, number, ..SubmitMailResponse::default() }));
+            }
+            state.outcomes.remove(0).map(Response::new)
+        })
+    }
+}
