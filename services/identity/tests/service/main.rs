@@ -1,0 +1,16 @@
+//! Identity as a black box: through its gRPC clients, with PostgreSQL and NATS.
+
+mod access;
+mod captcha;
+mod getting_in;
+mod invitations;
+mod kit;
+mod links;
+mod newcomers;
+mod organizations;
+mod passwords;
+mod people;
+mod portals;
+mod repeated;
+mod sessions;
+mod throttle;
