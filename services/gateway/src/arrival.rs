@@ -13,7 +13,7 @@ use chassis::telemetry;
 use tracing::Instrument;
 
 use crate::error::{Problem, with_trace};
-use crate::limits::{Kind, Weight};
+use crate::limits::{self, Kind, Weight};
 use crate::source;
 use crate::state::AppState;
 
@@ -113,15 +113,11 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
     response
 }
 
-fn admit(state: &AppState, route: &Route<'_>, source: IpAddr) -> Result<Option<crate::limits::Slot>, Error> {
+fn admit(state: &AppState, route: &Route<'_>, source: IpAddr) -> Result<Option<limits::Slot>, Error> {
     if route.asset || route.live {
         return Ok(None);
     }
-    let portal = route.portal.and_then(|slug| state.portals().get(slug));
-    let per_minute = portal.as_ref().map_or(Kind::Requests.setting().1, |portal| portal.limit(Kind::Requests));
-    // Paths of portals that do not exist share one set of buckets, or guessing names would fill the memory.
-    let name = portal.as_ref().map_or("", |portal| portal.slug.as_str());
-    state.limits().take(name, Kind::Requests, source, per_minute.saturating_mul(state.limit_factor()))?;
+    state.take(route.portal, Kind::Requests, limits::of_source(source))?;
     state.in_flight().enter(route.weight).map(Some)
 }
 

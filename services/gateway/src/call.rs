@@ -23,7 +23,7 @@ use crate::arrival::Arrival;
 use crate::clients::Clients;
 use crate::csrf;
 use crate::error::Problem;
-use crate::limits::Kind;
+use crate::limits::{self, Kind};
 use crate::session::{self, Browser};
 use crate::state::{AppState, InProgress};
 
@@ -47,7 +47,7 @@ pub struct Call {
     deadline: Deadline,
     request_id: String,
     // Held until the answer is ready.
-    _in_progress: Option<Arc<InProgress>>,
+    in_progress: Option<Arc<InProgress>>,
 }
 
 /// A call of the JSON API: a write with the cookie has been checked for its form token.
@@ -134,7 +134,7 @@ impl Call {
             operator: false,
             token: None,
             path: Vec::new(),
-            _in_progress: None,
+            in_progress: None,
             browser,
             portal,
         }
@@ -166,6 +166,27 @@ impl Call {
         Ok(())
     }
 
+    /// Looks again whether the session stands, with a new token if needed; false when it ended or the person's rights changed.
+    ///
+    /// # Errors
+    /// When identity must be asked and does not answer.
+    pub async fn refresh(&mut self) -> Result<bool, Problem> {
+        let Some(before) = self.caller.as_person().cloned() else { return Ok(false) };
+        if let Some(token) = self.token.as_deref() {
+            match self.state.tokens().person(token) {
+                Ok(_) => return Ok(true),
+                // A revoked token means that something changed: the client begins anew and is looked at again.
+                Err(TokenError::Revoked | TokenError::Invalid) => return Ok(false),
+                Err(TokenError::Expired) if self.browser.is_none() => return Ok(false),
+                Err(TokenError::Expired) => {}
+            }
+        }
+        self.deadline = Deadline::within(Duration::from_secs(2));
+        self.caller = Caller::Guest;
+        self.authenticate(&before.portal.clone()).await?;
+        Ok(self.caller.as_person().is_some_and(|now| (now.id, now.generation) == (before.id, before.generation)))
+    }
+
     /// A portal that was made a moment ago may not be in the copy yet: then identity is asked.
     async fn require_portal(&self) -> Result<(), Problem> {
         if self.state.portals().get(&self.portal).is_some() {
@@ -187,7 +208,7 @@ impl Call {
             return Err(Error::invalid("Idempotency-Key", "invalid", "Idempotency-Key must be 1 to 128 visible ASCII characters.").into());
         }
         self.request_id = self.scoped_key(method, path, key.as_bytes());
-        self._in_progress = Some(Arc::new(self.state.begin(&self.request_id)?));
+        self.in_progress = Some(Arc::new(self.state.begin(&self.request_id)?));
         Ok(())
     }
 
@@ -242,6 +263,11 @@ impl Call {
     /// The idempotency key of the services: the same for a repeated `Idempotency-Key`, new otherwise.
     pub fn request_id(&self) -> String {
         self.request_id.clone()
+    }
+
+    /// The client's `Idempotency-Key`, scoped to caller and path; `None` without one.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.in_progress.as_ref().map(|_| self.request_id.as_str())
     }
 
     /// `If-Match` as the contracts' etag.
@@ -312,14 +338,16 @@ impl Call {
         self.limit(Kind::Credentials)
     }
 
-    /// Takes a token of this source's bucket.
+    /// Takes a token: of the person for uploads, of the source for everything else.
     ///
     /// # Errors
-    /// 429 when it is empty.
+    /// 429 when the bucket is empty.
     pub fn limit(&self, kind: Kind) -> Result<(), Problem> {
-        let per_minute = self.state.portals().get(&self.portal).map_or(kind.setting().1, |portal| portal.limit(kind));
-        let wide = per_minute.saturating_mul(self.state.limit_factor());
-        self.state.limits().take(&self.portal, kind, self.source, wide).map_err(Problem::from)
+        let bucket = match (kind, self.caller.as_person()) {
+            (Kind::Uploads, Some(person)) => person.id.as_u128(),
+            _ => limits::of_source(self.source),
+        };
+        self.state.take(Some(&self.portal), kind, bucket).map_err(Problem::from)
     }
 
     /// The cookies of a browser's sign-in: a new browser session (S19), and the known device.

@@ -26,7 +26,7 @@ pub struct Config {
     /// Live streams that are open at the same time. Default 20000.
     #[serde(default = "default_streams")]
     pub max_live_streams: usize,
-    /// Largest upload in bytes. Default 25 MB (25,000,000).
+    /// Largest upload in bytes, whatever a portal's settings say. Default 25 MiB (26,214,400).
     #[serde(default = "default_upload")]
     pub max_upload_bytes: u64,
     /// Files with earlier texts of `secret_file`, separated by commas: cookies sealed with them still open. Default none.
@@ -104,7 +104,7 @@ fn default_streams() -> usize {
 }
 
 fn default_upload() -> u64 {
-    25_000_000
+    26_214_400
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ impl Members {
     pub fn take<T: FromJson>(&mut self, raw_name: &str, errors: &mut Vec<FieldError>) -> Option<T> {
         let name = raw_name.strip_prefix("r#").unwrap_or(raw_name);
         let path = format!("{}{name}", self.prefix);
-        match self.object.remove(name) {
+        match self.object.shift_remove(name) {
             Some(value) => T::from_json(value, &path, errors),
             None => T::absent(&path, errors),
         }
@@ -400,6 +400,7 @@ mod tests {
             /// Nested.
             pub people: Option<Vec<Someone>>,
             /// Merge member.
+            #[schema(value_type = Option<String>)]
             pub group: Patch<String>,
         }
     }

@@ -18,18 +18,25 @@ pub mod clients;
 pub mod config;
 pub mod csrf;
 pub mod csv;
+pub mod drain;
+pub mod desk;
 pub mod error;
 pub mod extract;
+pub mod file_kind;
 pub mod input;
 pub mod json;
 pub mod limits;
+pub mod live;
+pub mod portal;
 pub mod portals;
 pub mod security;
 pub mod server;
 pub mod session;
+pub mod session_layer;
 pub mod sign_ins;
 pub mod source;
 pub mod state;
+pub mod uploads;
 
 use std::time::Duration;
 
@@ -46,13 +53,17 @@ use crate::config::Config;
 use crate::error::Problem;
 use crate::state::AppState;
 
+/// How long an upload may lie in staging: twice as long as it may be claimed.
+const STAGED: time::Duration = time::Duration::hours(48);
+
 /// Starts the gateway: peers, copies of settings, the public and the operations listener.
 ///
 /// # Errors
 /// When the configuration does not fit or an address cannot be listened on.
 pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
-    let state = AppState::new(&boot)?;
+    let state = AppState::new(&boot).await?;
     sweep_limits(&boot, &state);
+    sweep_staging(&boot, &state);
     let http = server::serve(&boot, boot.config.http_listen, router(state)).await?;
     let operations = chassis::operations::serve(&boot).await?;
     Ok(Running { grpc: None, http: Some(http), operations: Some(operations), tasks: boot.tasks, readiness: boot.readiness })
@@ -68,6 +79,8 @@ pub fn router(state: AppState) -> Router {
         .layer(axum::middleware::from_fn_with_state(state.clone(), arrival::arrive));
     Router::new()
         .merge(json::router())
+        .merge(portal::router(&state))
+        .merge(desk::router(&state))
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .layer(layers)
@@ -87,6 +100,26 @@ fn sweep_limits(boot: &Boot<Config>, state: &AppState) {
             tokio::select! {
                 _ = tick.tick() => state.limits().sweep(),
                 () = stop.cancelled() => return,
+            }
+        }
+    });
+}
+
+/// Uploads that nobody claimed are deleted.
+fn sweep_staging(boot: &Boot<Config>, state: &AppState) {
+    let state = state.clone();
+    boot.tasks.spawn(Phase::Intake, "staging", move |stop| async move {
+        let mut tick = tokio::time::interval(Duration::from_secs(3600));
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            let before = state.clock().now() - STAGED;
+            match state.blobs().sweep("staging", before, |_| false).await {
+                Ok(0) => {}
+                Ok(swept) => tracing::info!(swept, "uploads that nobody claimed were deleted"),
+                Err(error) => tracing::warn!(%error, "staging was not swept"),
             }
         }
     });

@@ -12,7 +12,7 @@ use portico_proto::identity::v1 as identity;
 use serde_json::Value;
 
 use crate::clients::Clients;
-use crate::limits::Kind;
+use crate::limits::{Kind, Rate};
 
 /// What the gateway keeps of one portal.
 #[derive(Debug, Clone)]
@@ -28,11 +28,11 @@ pub struct Portal {
 }
 
 impl Portal {
-    /// A limit per minute and source; what holds without the setting when it is not there.
-    pub fn limit(&self, kind: Kind) -> u32 {
-        let (name, default) = kind.setting();
-        let set = self.settings.pointer(&format!("/limits/{name}")).and_then(Value::as_u64);
-        set.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(default)
+    /// A limit of this portal; what the product ships while the setting is not there.
+    pub fn limit(&self, kind: Kind) -> Rate {
+        let set = self.settings.pointer(&format!("/limits/{}", kind.setting())).and_then(Value::as_u64);
+        let shipped = kind.default_rate();
+        Rate { count: set.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(shipped.count), ..shipped }
     }
 }
 
@@ -116,8 +116,8 @@ mod tests {
         portals.put(settings(2, r#"{"limits": {"requests_per_minute_per_source": 7}}"#));
         portals.put(settings(1, "{}"));
         let demo = portals.get("demo").unwrap();
-        assert_eq!((demo.version, demo.limit(Kind::Requests)), (2, 7));
-        assert_eq!(demo.limit(Kind::Uploads), Kind::Uploads.setting().1);
+        assert_eq!((demo.version, demo.limit(Kind::Requests).count), (2, 7));
+        assert_eq!(demo.limit(Kind::Uploads), Kind::Uploads.default_rate());
         assert!(portals.get("other").is_none());
     }
 }

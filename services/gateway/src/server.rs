@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::drain::Draining;
+
 /// Bytes of all headers of a request.
 const HEADER_BYTES: u32 = 16 * 1024;
 /// Headers of a request.
@@ -63,9 +65,11 @@ fn connection(stream: TcpStream, peer: SocketAddr, app: Router, graceful: &Grace
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection kept its delay");
     }
+    let drains = tasks.clone();
     let service = app.map_request(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.map(axum::body::Body::new)
+        let waits = request.headers().contains_key(http::header::EXPECT);
+        request.map(|body| Draining::new(body, drains.clone(), waits))
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(HEADERS).max_buf_size(HEADER_BYTES as usize);

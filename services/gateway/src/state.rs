@@ -5,18 +5,21 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
-use chassis::auth::Tokens;
+use chassis::auth::{Keys, Tokens};
+use chassis::blobs::Blobs;
 use chassis::clock::Clock;
-use chassis::config::Secret;
+use chassis::config::{Common, Secret};
 use chassis::error::Error;
+use chassis::foundation::connect_nats;
 use chassis::peers::{self, Peers};
 use chassis::random::Random;
-use chassis::run::Boot;
+use chassis::run::{Boot, Phase};
 use ring::hmac;
 
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::limits::{InFlight, Limits};
+use crate::live::Hub;
+use crate::limits::{Bucket, InFlight, Kind, Limits, Rate};
 use crate::portals::Portals;
 use crate::session::SessionKeys;
 use crate::sign_ins::SignIns;
@@ -45,6 +48,9 @@ struct Inner {
     limits: Limits,
     in_flight: InFlight,
     in_progress: Mutex<HashSet<String>>,
+    hub: Hub,
+    blobs: Blobs,
+    keys: Keys,
 }
 
 /// A request with an Idempotency-Key that is being worked on; dropping it lets the key be used again.
@@ -64,10 +70,12 @@ impl AppState {
     ///
     /// # Errors
     /// Names the configuration key that does not fit.
-    pub fn new(boot: &Boot<Config>) -> anyhow::Result<Self> {
+    pub async fn new(boot: &Boot<Config>) -> anyhow::Result<Self> {
         let channels = Peers::new(boot)?;
         let clients = Clients::new(&channels)?;
         peers::follow_revocations(boot, &channels)?;
+        let hub = Hub::new(boot.config.max_live_streams, boot.tasks.stopping(Phase::Serve));
+        hub.follow(boot, &channels, &connect_nats(boot).await?)?;
         let portals = Portals::default();
         portals.follow(boot, &clients);
         let secret = boot.common.secret()?;
@@ -90,6 +98,9 @@ impl AppState {
             sign_ins: SignIns::default(),
             limits: Limits::default(),
             in_progress: Mutex::default(),
+            blobs: Blobs::open(Common::require(&boot.common.blobs, "blobs")?)?,
+            keys: boot.keys.clone(),
+            hub,
             clients,
             portals,
             public_url,
@@ -151,9 +162,19 @@ impl AppState {
         self.0.operator_token.as_ref()
     }
 
-    /// The factor on limits per source.
-    pub fn limit_factor(&self) -> u32 {
-        self.0.limit_factor
+    /// Live updates.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    /// The blob store.
+    pub fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+
+    /// The gateway's keys: sign upload tickets.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     /// Copies of the portals' settings.
@@ -180,6 +201,18 @@ impl AppState {
     pub fn source_hash(&self, source: IpAddr) -> String {
         let tag = hmac::sign(&self.0.source_key, crate::source::key(source).to_string().as_bytes());
         hex::encode(tag.as_ref().split_at(16).0)
+    }
+
+    /// Takes a token of a bucket, as the portal's settings say at this moment.
+    ///
+    /// # Errors
+    /// 429 when it is empty.
+    pub fn take(&self, portal: Option<&str>, kind: Kind, bucket: Bucket) -> Result<(), Error> {
+        let known = portal.and_then(|slug| self.0.portals.get(slug));
+        let rate = known.as_ref().map_or(kind.default_rate(), |portal| portal.limit(kind));
+        let rate = Rate { count: rate.count.saturating_mul(self.0.limit_factor), ..rate };
+        // Names of portals that do not exist share one set of buckets, or guessing names would fill the memory.
+        self.0.limits.take(known.as_ref().map_or("", |portal| portal.slug.as_str()), kind, bucket, rate)
     }
 
     /// Notes that a request with this key is being worked on.

@@ -221,3 +221,71 @@ async fn docs_policy(request: Request, next: Next) -> Response {
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_CSP));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> serde_json::Value {
+        let (_, mut document) = crate::json::described().split_for_parts();
+        complete(&mut document);
+        serde_json::to_value(document).unwrap()
+    }
+
+    fn each_operation(document: &serde_json::Value, mut look: impl FnMut(&str, &str, &serde_json::Value)) {
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if ["get", "post", "put", "patch", "delete"].contains(&method.as_str()) {
+                    look(path, method, operation);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_says_how_it_may_refuse() {
+        let document = document();
+        assert_eq!(document["openapi"], "3.1.0");
+        let mut count = 0;
+        each_operation(&document, |path, method, operation| {
+            count += 1;
+            let responses = operation["responses"].as_object().unwrap();
+            for status in ["400", "401", "404", "422", "429", "503"] {
+                assert!(responses.contains_key(status), "{method} {path} lacks {status}");
+            }
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {path} never succeeds");
+            if operation.get("requestBody").is_some() {
+                assert!(responses.contains_key("413") && responses.contains_key("415"), "{method} {path}");
+            }
+            assert!(!operation["description"].as_str().or(operation["summary"].as_str()).unwrap_or_default().is_empty(), "{method} {path}");
+        });
+        assert!(count > 80, "{count} operations");
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_every_id_is_unique() {
+        let document = document();
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(document.pointer(reference).is_some(), "{reference} leads nowhere");
+        }
+        let mut ids = std::collections::HashSet::new();
+        each_operation(&document, |path, method, operation| {
+            let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            assert!(ids.insert(id.clone()), "{method} {path}: {id} is there twice");
+        });
+    }
+
+    #[test]
+    fn bodies_are_closed_and_paths_have_all_their_parameters() {
+        let document = document();
+        assert_eq!(document["components"]["schemas"]["CreateTicket"]["additionalProperties"], false);
+        assert_eq!(document["components"]["schemas"]["Captcha"]["additionalProperties"], false);
+        each_operation(&document, |path, method, operation| {
+            for name in path.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+                let has = operation["parameters"].as_array().is_some_and(|list| list.iter().any(|one| one["name"] == name && one["in"] == "path"));
+                assert!(has, "{method} {path} does not describe {name}");
+            }
+        });
+    }
+}

@@ -13,6 +13,7 @@ use crate::error::Answer;
 use crate::extract::Body;
 use crate::input::Patch;
 use crate::json_body;
+use crate::limits::Kind;
 use crate::state::AppState;
 
 json_body! {
@@ -268,6 +269,9 @@ pub fn changed(ticket: proto::Ticket) -> Response {
 #[utoipa::path(post, path = "/api/v1/portals/{portal}/tickets", tag = "tickets", params(("portal" = String, Path)),
     request_body = CreateTicket, responses((status = 201, body = inline(Made))))]
 async fn create(Api(call): Api, Body(body): Body<CreateTicket>) -> Answer<Response> {
+    if call.caller.as_person().is_none() {
+        call.limit(Kind::GuestRequests)?;
+    }
     let request = call.grpc(body.into_request(&call));
     let answer = call.peers().tickets().create_ticket(request).await?.into_inner();
     made(&call, answer)
