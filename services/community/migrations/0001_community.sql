@@ -82,7 +82,9 @@ CREATE TABLE attachment (
     content_type text NOT NULL,
     sha256 bytea NOT NULL,
     state text NOT NULL CHECK (state IN ('quarantined', 'clean', 'infected')),
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    -- Files are shown in the order in which they were attached.
+    place bigint GENERATED ALWAYS AS IDENTITY
 );
 CREATE INDEX attachment_topic ON attachment (topic, post);
 SELECT portico_protect('attachment');

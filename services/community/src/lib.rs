@@ -56,11 +56,5 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     let server = Api::new(community, pager).server().permit(events::PERMISSIONS).add(events::service(NAME, &db));
     let grpc = server.serve(&boot).await?;
     let operations = operations::serve(&boot).await?;
-    Ok(Running {
-        grpc: Some(grpc),
-        http: None,
-        operations: Some(operations),
-        tasks: boot.tasks.clone(),
-        readiness: boot.readiness.clone(),
-    })
+    Ok(Running { grpc: Some(grpc), http: None, operations: Some(operations), tasks: boot.tasks.clone(), readiness: boot.readiness.clone() })
 }

@@ -14,8 +14,7 @@ impl RenderService for Api {
         let context = context(&request)?;
         let message = request.into_inner();
         let portal = context.portal(&message.portal)?;
-        let rendered =
-            self.community.render(&portal, &message.event_id, &message.recipient, &message.kind, context.deadline).await?;
+        let rendered = self.community.render(&portal, &message.event_id, &message.recipient, &message.kind, context.deadline).await?;
         Ok(Response::new(RenderForResponse {
             to_address: rendered.to.email,
             to_name: rendered.to.byline.name,

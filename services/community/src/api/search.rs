@@ -63,7 +63,10 @@ impl SearchDocumentsService for Api {
         Ok(Response::new(wire::CheckVisibleResponse { topics: topics.collect() }))
     }
 
-    async fn snapshot_topics(&self, request: Request<wire::SnapshotTopicsRequest>) -> Result<Response<wire::SnapshotTopicsResponse>, Status> {
+    async fn snapshot_topics(
+        &self,
+        request: Request<wire::SnapshotTopicsRequest>,
+    ) -> Result<Response<wire::SnapshotTopicsResponse>, Status> {
         let message = request.into_inner();
         let portal: Option<PortalId> = match message.portal.as_str() {
             "" => None,

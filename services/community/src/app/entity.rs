@@ -98,12 +98,7 @@ impl Aggregate for TopicAggregate {
         attachment::used_before()
     }
 
-    fn decide(
-        &self,
-        asked: &Asked<TopicId>,
-        state: &TopicState,
-        command: &TopicCommand,
-    ) -> Result<Decision<TopicState, Write>, Error> {
+    fn decide(&self, asked: &Asked<TopicId>, state: &TopicState, command: &TopicCommand) -> Result<Decision<TopicState, Write>, Error> {
         let actor = command.writer.actor;
         let at = self.clock.now();
         if !state.topic.is_visible_to(&actor.into()) {

@@ -48,9 +48,7 @@ struct Keeper {
 impl Keeper {
     async fn scan_forever(self, lease: Lease, stop: CancellationToken) {
         while pause(SCAN_EVERY, &stop).await {
-            let scanned = async {
-                if lease.hold().await?.is_some() { self.scan().await } else { Ok(()) }
-            };
+            let scanned = async { if lease.hold().await?.is_some() { self.scan().await } else { Ok(()) } };
             if let Err(error) = scanned.await {
                 tracing::debug!(%error, "files wait to be scanned");
             }
@@ -88,9 +86,7 @@ impl Keeper {
 
     async fn sweep_forever(self, lease: Lease, stop: CancellationToken) {
         while pause(SWEEP_EVERY, &stop).await {
-            let swept = async {
-                if lease.hold().await?.is_some() { self.sweep().await } else { Ok(()) }
-            };
+            let swept = async { if lease.hold().await?.is_some() { self.sweep().await } else { Ok(()) } };
             if let Err(error) = swept.await {
                 tracing::warn!(%error, "the sweep is put off");
             }
@@ -102,7 +98,8 @@ impl Keeper {
         let now = self.clock.now();
         store::housekeeping::sweep(self.db.system(), now).await?;
         let known = store::scan::all(self.db.system()).await?;
-        let has_row = |path: &str| path.rsplit('/').next().and_then(|name| Uuid::try_parse(name).ok()).is_some_and(|id| known.contains(&id));
+        let has_row =
+            |path: &str| path.rsplit('/').next().and_then(|name| Uuid::try_parse(name).ok()).is_some_and(|id| known.contains(&id));
         self.blobs.sweep("community", now - GRACE, has_row).await?;
         Ok(())
     }

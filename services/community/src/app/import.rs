@@ -147,7 +147,12 @@ fn check(imported: &Imported, has_forum: bool, people: &BTreeMap<PersonId, Perso
     push(strangers, "posts", "unknown", "A post is by a person who is not there.");
     push(imported.voters.iter().any(|voter| !people.contains_key(voter)), "voter_ids", "unknown", "A voter is not there.");
     let accepted = imported.posts.iter().filter(|post| post.accepted).count();
-    push(accepted > usize::from(imported.kind.is_answerable()), "posts", "not_answerable", "One post at most is the answer, to a question or problem.");
+    push(
+        accepted > usize::from(imported.kind.is_answerable()),
+        "posts",
+        "not_answerable",
+        "One post at most is the answer, to a question or problem.",
+    );
     let times = std::iter::once(imported.created_at).chain(imported.posts.iter().map(|post| post.created_at));
     push(!times.is_sorted(), "posts", "out_of_order", "Posts are listed oldest first, after the topic.");
     problems

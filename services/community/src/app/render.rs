@@ -48,14 +48,7 @@ pub struct Rendered {
 
 impl Community {
     /// Renders an event for a recipient as of now. `NOT_FOUND`: it may not be seen any more, or no longer matters.
-    pub async fn render(
-        &self,
-        portal: &PortalId,
-        event: &str,
-        recipient: &str,
-        kind: &str,
-        deadline: Deadline,
-    ) -> Result<Rendered, Error> {
+    pub async fn render(&self, portal: &PortalId, event: &str, recipient: &str, kind: &str, deadline: Deadline) -> Result<Rendered, Error> {
         match kind {
             TOPIC_COPY => self.render_copy(portal, recipient.parse().map_err(|_| Error::NOT_FOUND)?, deadline).await,
             TOPIC_POST => self.render_notice(portal, event, recipient, NoticeKind::Post, deadline).await,

@@ -217,13 +217,7 @@ impl Community {
         self.ask(asker, writer, command, Vec::new()).await
     }
 
-    pub(super) async fn ask(
-        &self,
-        asker: &Asker,
-        writer: Writer,
-        plain: PlainCommand,
-        claims: Vec<Claim>,
-    ) -> Result<Vec<u8>, Error> {
+    pub(super) async fn ask(&self, asker: &Asker, writer: Writer, plain: PlainCommand, claims: Vec<Claim>) -> Result<Vec<u8>, Error> {
         let PlainCommand { id, etag, request, problems, command, render } = plain;
         let asked = Asked { portal: asker.portal.clone(), id, actor: asker.name.clone(), request: Some(request) };
         let command = TopicCommand { writer, etag, problems, command, claims, render };
@@ -240,12 +234,7 @@ impl Community {
 }
 
 /// The forum that is named; one that is not there for this asker is a wrong field.
-async fn wished_forum(
-    conn: &mut PortalConn,
-    asker: &Asker,
-    key: &str,
-    problems: &mut Vec<Problem>,
-) -> Result<Option<ForumRef>, Error> {
+async fn wished_forum(conn: &mut PortalConn, asker: &Asker, key: &str, problems: &mut Vec<Problem>) -> Result<Option<ForumRef>, Error> {
     if key.is_empty() {
         return Ok(None);
     }

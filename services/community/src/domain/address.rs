@@ -11,7 +11,8 @@ const ADDRESS_MAX: usize = 254;
 pub fn normalise(text: &str) -> Option<String> {
     let address = text.trim().to_lowercase();
     let (local, domain) = address.rsplit_once('@')?;
-    let local_ok = !local.is_empty() && local.len() <= 64 && local.chars().all(|c| c.is_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c));
+    let local_ok =
+        !local.is_empty() && local.len() <= 64 && local.chars().all(|c| c.is_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c));
     let label_ok = |label: &str| {
         !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };

@@ -304,14 +304,7 @@ pub fn evolve(topic: Option<Topic>, event: &Event, at: OffsetDateTime) -> Option
     Some(topic)
 }
 
-fn begin(
-    id: TopicId,
-    author: PersonId,
-    content: Content,
-    attachments: Vec<Attachment>,
-    notify: Vec<String>,
-    at: OffsetDateTime,
-) -> Topic {
+fn begin(id: TopicId, author: PersonId, content: Content, attachments: Vec<Attachment>, notify: Vec<String>, at: OffsetDateTime) -> Topic {
     Topic {
         id,
         stage: Stage::Draft,

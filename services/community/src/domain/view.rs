@@ -254,8 +254,11 @@ mod tests {
 
     #[test]
     fn counts_and_latest_cover_the_sub_forums_that_the_reader_sees_and_no_others_cm_1() {
-        let flat =
-            vec![view(1, None, Audience::Public, 1, 10), view(2, Some(1), Audience::Public, 2, 20), view(3, Some(1), Audience::Agents, 4, 30)];
+        let flat = vec![
+            view(1, None, Audience::Public, 1, 10),
+            view(2, Some(1), Audience::Public, 2, 20),
+            view(3, Some(1), Audience::Agents, 4, 30),
+        ];
         let guest = forum_tree(flat.clone(), &Reader::Guest);
         assert_eq!((guest.len(), guest[0].topics, guest[0].posts, guest[0].children.len()), (1, 3, 6, 1));
         assert_eq!(guest[0].latest.as_ref().unwrap().title, "T2");

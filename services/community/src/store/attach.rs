@@ -14,8 +14,10 @@ pub(super) async fn insert(conn: &mut PgConnection, files: &[NewFile<'_>]) -> Re
     }
     sqlx::query(
         "INSERT INTO attachment (id, portal, topic, post, name, size, content_type, sha256, state, created_at) \
-         SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::text[], $8::bytea[], \
-                              $9::text[], $10::timestamptz[])",
+         SELECT id, portal, topic, post, name, size, content_type, sha256, state, created_at \
+           FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::text[], $8::bytea[], $9::text[], \
+                       $10::timestamptz[]) WITH ORDINALITY \
+             AS w (id, portal, topic, post, name, size, content_type, sha256, state, created_at, place) ORDER BY place",
     )
     .bind(files.iter().map(|new| new.file.id.uuid()).collect::<Vec<_>>())
     .bind(files.iter().map(|new| new.portal.as_str()).collect::<Vec<_>>())

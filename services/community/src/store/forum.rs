@@ -30,12 +30,11 @@ impl ForumRow {
 
 /// All forums of a portal, in the order they were made.
 pub async fn all(conn: &mut PortalConn, portal: &PortalId) -> Result<Vec<Forum>, Error> {
-    let rows: Vec<ForumRow> = sqlx::query_as(
-        "SELECT id, slug, name, description, parent, audience FROM forum WHERE portal = $1 ORDER BY created_at, id",
-    )
-    .bind(portal.as_str())
-    .fetch_all(&mut **conn)
-    .await?;
+    let rows: Vec<ForumRow> =
+        sqlx::query_as("SELECT id, slug, name, description, parent, audience FROM forum WHERE portal = $1 ORDER BY created_at, id")
+            .bind(portal.as_str())
+            .fetch_all(&mut **conn)
+            .await?;
     rows.into_iter().map(ForumRow::forum).collect()
 }
 

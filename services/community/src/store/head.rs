@@ -32,7 +32,7 @@ macro_rules! topic_files {
     () => {
         "(SELECT coalesce(json_agg(json_build_object('id', a.id, 'name', a.name, 'size', a.size, 'content_type', a.content_type, \
            'sha256', encode(a.sha256, 'hex'), 'state', a.state, 'micros', (extract(epoch FROM a.created_at) * 1000000)::bigint) \
-           ORDER BY a.created_at, a.id), '[]') FROM attachment a WHERE a.topic = t.id AND a.post IS NULL) AS files"
+           ORDER BY a.place), '[]') FROM attachment a WHERE a.topic = t.id AND a.post IS NULL) AS files"
     };
 }
 

@@ -123,8 +123,6 @@ pub fn micros(at: OffsetDateTime) -> i64 {
 
 /// Reads [`micros`].
 pub fn time_of(micros: i64) -> Result<OffsetDateTime, Error> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).map_err(|_| Error::Malformed {
-        field: "page_token".into(),
-        message: "This is not a page of this list.".into(),
-    })
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
+        .map_err(|_| Error::Malformed { field: "page_token".into(), message: "This is not a page of this list.".into() })
 }

@@ -14,10 +14,10 @@ pub mod person;
 pub mod post;
 pub mod report;
 mod rows;
+pub mod scan;
 pub mod search;
 mod text;
 pub mod topic;
-pub mod scan;
 pub mod view_count;
 pub mod writes;
 

@@ -40,10 +40,7 @@ pub async fn upsert(conn: &mut PgConnection, people: &[PersonCopy]) -> Result<()
 
 /// Forgets people who are gone.
 pub async fn forget(conn: &mut PgConnection, ids: &[PersonId]) -> Result<(), Error> {
-    sqlx::query("DELETE FROM person WHERE id = ANY ($1)")
-        .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
-        .execute(conn)
-        .await?;
+    sqlx::query("DELETE FROM person WHERE id = ANY ($1)").bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>()).execute(conn).await?;
     Ok(())
 }
 

@@ -34,7 +34,9 @@ pub async fn documents(conn: &mut PortalConn, portal: &PortalId, ids: &[TopicId]
     .fetch_all(&mut **conn)
     .await?;
     rows.into_iter()
-        .map(|row| Ok(SearchableTopic { head: row.head.head()?, body: row.body, answer: row.answer, audience: codes::audience(row.reach)? }))
+        .map(|row| {
+            Ok(SearchableTopic { head: row.head.head()?, body: row.body, answer: row.answer, audience: codes::audience(row.reach)? })
+        })
         .collect()
 }
 

@@ -69,12 +69,11 @@ impl PageRow {
 
 /// The head of a topic: enough to say who may see it.
 pub async fn head(conn: &mut PortalConn, portal: &PortalId, id: TopicId) -> Result<Option<TopicHead>, Error> {
-    let row: Option<HeadRow> =
-        sqlx::query_as(concat!("SELECT ", head_columns!(), from_topic!(), "WHERE t.portal = $1 AND t.id = $2"))
-            .bind(portal.as_str())
-            .bind(id)
-            .fetch_optional(&mut **conn)
-            .await?;
+    let row: Option<HeadRow> = sqlx::query_as(concat!("SELECT ", head_columns!(), from_topic!(), "WHERE t.portal = $1 AND t.id = $2"))
+        .bind(portal.as_str())
+        .bind(id)
+        .fetch_optional(&mut **conn)
+        .await?;
     row.map(HeadRow::head).transpose()
 }
 

@@ -115,7 +115,8 @@ fn publishing_a_draft_sends_the_copies_once_and_makes_the_writer_a_follower_cm_8
     let mut story = Story::begin(customer(1), Creation { notify: notify.clone(), ..creation(TopicType::Question, true) });
     let publish = Update { draft: Some(false), title: Some("Better".into()), allowance: allowance(0), ..Update::default() };
     let events = story.does(customer(1), Command::Update(publish.clone())).unwrap();
-    let copies: Vec<_> = events.iter().filter_map(|e| if let Event::Published { copies } = e { Some(copies.clone()) } else { None }).collect();
+    let copies: Vec<_> =
+        events.iter().filter_map(|e| if let Event::Published { copies } = e { Some(copies.clone()) } else { None }).collect();
     assert_eq!(copies.len(), 1);
     assert_eq!(copies[0][0].address, notify[0]);
     assert_eq!(story.topic().stage, Stage::Published);
@@ -138,7 +139,9 @@ fn copies_are_throttled_per_writer_and_nothing_is_published_then_s63() {
 #[test]
 fn who_reads_what_follows_the_forum() {
     let readers = [Reader::Guest, customer(2).into(), agent().into()];
-    for (audience, wanted) in [(Audience::Public, [true; 3]), (Audience::Customers, [false, true, true]), (Audience::Agents, [false, false, true])] {
+    for (audience, wanted) in
+        [(Audience::Public, [true; 3]), (Audience::Customers, [false, true, true]), (Audience::Agents, [false, false, true])]
+    {
         let mut topic = Story::published(TopicType::Idea).topic().clone();
         topic.content.forum = forum(1, audience);
         assert_eq!(readers.map(|reader| topic.is_visible_to(&reader)), wanted, "{audience:?}");
@@ -154,7 +157,10 @@ fn a_forum_that_the_writer_cannot_read_does_not_exist_for_the_writer() {
 
 #[test]
 fn announcements_are_the_teams() {
-    assert_eq!(fields(decide(None, &customer(1), NOW, Command::Create(creation(TopicType::Announcement, true)))), vec![("type", "not_allowed")]);
+    assert_eq!(
+        fields(decide(None, &customer(1), NOW, Command::Create(creation(TopicType::Announcement, true)))),
+        vec![("type", "not_allowed")]
+    );
     assert!(decide(None, &agent(), NOW, Command::Create(creation(TopicType::Announcement, false))).is_ok());
 }
 
