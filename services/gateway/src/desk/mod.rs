@@ -1,0 +1,40 @@
+//! The agents' and administrators' pages. What is not theirs does not exist for customers: 404.
+
+pub mod catalog;
+pub mod people;
+pub mod queue;
+pub mod settings;
+pub mod ticket;
+pub mod view;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::error::Problem;
+use crate::portal::refusal;
+use crate::state::AppState;
+
+/// Largest form with files, in bytes; each file has its own bound.
+const FORM_BYTES: usize = 128 * 1024 * 1024;
+
+/// All pages of the desk.
+pub fn router(state: &AppState) -> Router<AppState> {
+    Router::new()
+        .route("/desk/{portal}", get(queue::page))
+        .route("/desk/{portal}/", get(queue::page))
+        .route("/desk/{portal}/tickets", get(queue::page))
+        .route("/desk/{portal}/tickets/{number}", get(ticket::page))
+        .route("/desk/{portal}/tickets/{number}/reply", post(ticket::reply))
+        .route("/desk/{portal}/tickets/{number}/take", post(ticket::take))
+        .route("/desk/{portal}/tickets/{number}/update", post(ticket::update))
+        .route("/desk/{portal}/admin/people", get(people::page).post(people::invite))
+        .route("/desk/{portal}/admin/people/{id}", post(people::change))
+        .route("/desk/{portal}/admin/invitations/{id}/resend", post(people::resend))
+        .route("/desk/{portal}/admin/invitations/{id}/revoke", post(people::revoke))
+        .route("/desk/{portal}/admin/settings", get(settings::page).post(settings::save))
+        .route("/desk/{portal}/admin/catalog", get(catalog::page).post(catalog::add))
+        .route("/desk/{portal}/{*rest}", get(async || Problem::not_found()).post(async || Problem::not_found()))
+        .layer(axum::extract::DefaultBodyLimit::max(FORM_BYTES))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), refusal::pages))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), crate::session_layer::keep))
+}

@@ -1,0 +1,125 @@
+//! Moments as people read them, in the reader's own time zone.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use time::OffsetDateTime;
+
+use super::view::ui::When;
+
+const DAY: i64 = 86_400;
+
+/// Now, and where the reader is.
+#[derive(Debug, Clone)]
+pub struct Dates {
+    now: Timestamp,
+    zone: TimeZone,
+}
+
+impl Dates {
+    /// Dates for a reader in an IANA zone; UTC when the name is not one.
+    pub fn new(now: OffsetDateTime, zone: &str) -> Self {
+        Self { now: instant(now), zone: TimeZone::get(zone).unwrap_or(TimeZone::UTC) }
+    }
+
+    /// A moment out of a contract: "2 hours ago" within a week, a date before.
+    pub fn when(&self, at: Option<&prost_types::Timestamp>) -> When {
+        let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return When::default() };
+        let ago = self.now.as_second().saturating_sub(at.as_second());
+        match relative(ago) {
+            Some(text) => When { text, relative: true, ..self.fixed(at) },
+            None => self.fixed(at),
+        }
+    }
+
+    /// A moment in the future, with its hour: "Thu 26 Nov, 14:00".
+    pub fn deadline(&self, at: Option<&prost_types::Timestamp>) -> When {
+        let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return When::default() };
+        let local = at.to_zoned(self.zone.clone());
+        When { text: local.strftime("%a %-d %b, %H:%M").to_string(), ..self.fixed(at) }
+    }
+
+    /// A moment as a date, never relative.
+    pub fn date(&self, at: Option<&prost_types::Timestamp>) -> When {
+        at.and_then(chassis::clock::from_proto).map(|at| self.fixed(instant(at))).unwrap_or_default()
+    }
+
+    /// "Today", "Yesterday" or "24 November": the day of a moment.
+    pub fn day(&self, at: Option<&prost_types::Timestamp>) -> String {
+        let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return String::new() };
+        let (local, today) = (at.to_zoned(self.zone.clone()), self.now.to_zoned(self.zone.clone()));
+        if local.date() == today.date() {
+            return "Today".into();
+        }
+        if today.date().yesterday().is_ok_and(|yesterday| yesterday == local.date()) {
+            return "Yesterday".into();
+        }
+        local.strftime("%-d %B").to_string()
+    }
+
+    fn fixed(&self, at: Timestamp) -> When {
+        let local = at.to_zoned(self.zone.clone());
+        let this_year = local.year() == self.now.to_zoned(self.zone.clone()).year();
+        When {
+            iso: at.to_string(),
+            text: local.strftime(if this_year { "%-d %b" } else { "%-d %b %Y" }).to_string(),
+            exact: local.strftime("%A %-d %B %Y, %H:%M").to_string(),
+            relative: false,
+        }
+    }
+}
+
+fn instant(at: OffsetDateTime) -> Timestamp {
+    Timestamp::new(at.unix_timestamp(), 0).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn relative(ago: i64) -> Option<String> {
+    let several = |count: i64, unit: &str| Some(if count == 1 { format!("1 {unit} ago") } else { format!("{count} {unit}s ago") });
+    match ago {
+        ..-60 => None,
+        -60..45 => Some("now".into()),
+        45..3600 => several((ago / 60).max(1), "minute"),
+        3600..DAY => several(ago / 3600, "hour"),
+        _ if ago < 2 * DAY => Some("yesterday".into()),
+        _ if ago < 7 * DAY => several(ago / DAY, "day"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    fn dates(zone: &str) -> Dates {
+        Dates::new(datetime!(2026-11-23 12:00 UTC), zone)
+    }
+
+    fn at(moment: OffsetDateTime) -> Option<prost_types::Timestamp> {
+        Some(chassis::clock::to_proto(moment))
+    }
+
+    #[test]
+    fn a_week_is_told_relative_and_then_by_date() {
+        let text = |moment| dates("UTC").when(at(moment).as_ref()).text;
+        assert_eq!(text(datetime!(2026-11-23 11:59:50 UTC)), "now");
+        assert_eq!(text(datetime!(2026-11-23 11:58 UTC)), "2 minutes ago");
+        assert_eq!(text(datetime!(2026-11-23 10:59 UTC)), "1 hour ago");
+        assert_eq!(text(datetime!(2026-11-20 12:00 UTC)), "3 days ago");
+        assert_eq!(text(datetime!(2026-11-02 12:00 UTC)), "2 Nov");
+        assert_eq!(text(datetime!(2025-11-02 12:00 UTC)), "2 Nov 2025");
+    }
+
+    #[test]
+    fn deadlines_are_told_in_the_readers_zone() {
+        let due = at(datetime!(2026-11-26 13:00 UTC));
+        assert_eq!(dates("Europe/Berlin").deadline(due.as_ref()).text, "Thu 26 Nov, 14:00");
+        assert_eq!(dates("nowhere").deadline(due.as_ref()).text, "Thu 26 Nov, 13:00");
+    }
+
+    #[test]
+    fn days_have_names() {
+        assert_eq!(dates("UTC").day(at(datetime!(2026-11-23 01:00 UTC)).as_ref()), "Today");
+        assert_eq!(dates("UTC").day(at(datetime!(2026-11-22 01:00 UTC)).as_ref()), "Yesterday");
+        assert_eq!(dates("UTC").day(at(datetime!(2026-11-02 01:00 UTC)).as_ref()), "2 November");
+    }
+}

@@ -1,0 +1,201 @@
+//! Search over everything that the reader may see.
+
+use axum::extract::Query;
+use axum::response::Response;
+use portico_proto::knowledge::v1 as knowledge;
+use portico_proto::tickets::v1 as tickets;
+use serde::Deserialize;
+
+use super::home::first;
+use super::map;
+use super::view::home::Link;
+use super::view::layout::percent_encode;
+use super::view::search::{Group, Hit, Search};
+use super::view::ui::{SafeHtml, Tab, escape};
+use super::visit::Visit;
+use crate::error::Answer;
+
+/// Hits of each kind on the page of all kinds.
+const FEW: i32 = 6;
+/// Hits on the page of one kind.
+const MANY: i32 = 50;
+
+/// What the address says.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    q: String,
+    #[serde(default, rename = "type")]
+    kind: String,
+}
+
+/// The kinds: name in the address, words, icon.
+const KINDS: [(&str, &str, &str); 5] = [
+    ("articles", "Articles", "file-text"),
+    ("faqs", "Questions and answers", "circle-question-mark"),
+    ("topics", "Community", "messages-square"),
+    ("announcements", "Announcements", "megaphone"),
+    ("tickets", "Your requests", "inbox"),
+];
+
+fn kind_of(name: &str) -> Option<knowledge::SearchKind> {
+    Some(match name {
+        "articles" => knowledge::SearchKind::Articles,
+        "faqs" => knowledge::SearchKind::Faqs,
+        "topics" => knowledge::SearchKind::Topics,
+        "announcements" => knowledge::SearchKind::Announcements,
+        _ => return None,
+    })
+}
+
+/// The page of results; without a query only the field.
+pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> {
+    let query: String = asked.q.trim().chars().take(2000).collect();
+    if query.is_empty() {
+        return visit.show(&Search { l: visit.layout("search"), query, tabs: Vec::new(), groups: Vec::new(), total: 0, did_you_mean: String::new(), did_you_mean_url: String::new(), partial: false, popular: Vec::new() });
+    }
+    let limit = if asked.kind.is_empty() { FEW } else { MANY };
+    let (found, mine) = tokio::join!(public(&visit, &query, &asked.kind, limit), requests(&visit, &query, &asked.kind, limit));
+    // The field must never be worth nothing: what doesn't answer is left out, with a word about it.
+    let (answer, failed) = found.map_or_else(|_| (knowledge::SearchResponse::default(), true), |answer| (answer, false));
+    let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked.kind)).collect();
+    groups.extend(mine);
+    let total = groups.iter().map(|group| group.hits.len()).sum();
+    let popular = if total == 0 { popular(&visit).await } else { Vec::new() };
+    let page = Search {
+        l: visit.layout("search"),
+        tabs: tabs(&visit, &query, &asked.kind, &groups),
+        total,
+        did_you_mean_url: url(&visit, &answer.did_you_mean, &asked.kind),
+        did_you_mean: answer.did_you_mean,
+        partial: failed || answer.topics_missing,
+        groups,
+        popular,
+        query,
+    };
+    visit.show(&page)
+}
+
+fn url(visit: &Visit, query: &str, kind: &str) -> String {
+    let kind = if kind.is_empty() { String::new() } else { format!("&type={kind}") };
+    visit.url(&format!("/search?q={}{kind}", percent_encode(query)))
+}
+
+async fn public(visit: &Visit, query: &str, kind: &str, limit: i32) -> Answer<knowledge::SearchResponse> {
+    if kind == "tickets" {
+        return Ok(knowledge::SearchResponse::default());
+    }
+    let request = visit.call.grpc(knowledge::SearchRequest {
+        portal: visit.portal(),
+        query: query.to_owned(),
+        kinds: kind_of(kind).map(i32::from).into_iter().collect(),
+        limit,
+        ..Default::default()
+    });
+    Ok(visit.call.peers().search().search(request).await?.into_inner())
+}
+
+async fn requests(visit: &Visit, query: &str, kind: &str, limit: i32) -> Option<Group> {
+    if visit.l.me.is_none() || !(kind.is_empty() || kind == "tickets") {
+        return None;
+    }
+    let scope = if visit.l.staff() { tickets::Scope::All } else { tickets::Scope::Visible };
+    let filter = tickets::TicketFilter { scope: scope.into(), q: query.chars().take(200).collect(), ..Default::default() };
+    let request = visit.call.grpc(tickets::ListTicketsRequest { portal: visit.portal(), filter: Some(filter), page: first(limit), ..Default::default() });
+    let answer = visit.call.peers().tickets().list_tickets(request).await.ok()?.into_inner();
+    let pages = visit.url("/requests");
+    let hits = answer.tickets.iter().map(|ticket| Hit {
+        url: format!("{pages}/{}", ticket.number),
+        title: ticket.subject.clone(),
+        snippet: SafeHtml(String::new()),
+        meta: format!("{} · {}", ticket.number, ticket.status_label),
+    });
+    let hits: Vec<_> = hits.collect();
+    let more = !answer.next_page_token.is_empty();
+    Some(Group {
+        title: format!("Your {}", visit.l.words.tickets),
+        total: if more { format!("{}+", hits.len()) } else { hits.len().to_string() },
+        icon: "inbox",
+        more: if more && kind.is_empty() { url(visit, query, "tickets") } else { String::new() },
+        hits,
+    })
+}
+
+fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, kind: &str) -> Group {
+    let (name, title, icon) = KINDS.iter().find(|(name, ..)| kind_of(name) == Some(found.kind())).copied().unwrap_or(KINDS[0]);
+    let shown = i32::try_from(found.items.len()).unwrap_or(i32::MAX);
+    Group {
+        title: title.to_owned(),
+        total: if found.total_capped { format!("{}+", found.total) } else { found.total.to_string() },
+        icon,
+        more: if kind.is_empty() && found.total > shown { url(visit, query, name) } else { String::new() },
+        hits: found.items.iter().map(|item| hit(item, &visit.l.portal.base)).collect(),
+    }
+}
+
+fn hit(item: &knowledge::SearchItem, base: &str) -> Hit {
+    let url = match item.kind() {
+        knowledge::SearchKind::Topics => map::topic::url(base, &item.id, &item.slug),
+        knowledge::SearchKind::Announcements => format!("{base}/announcements/{}", item.id),
+        _ => map::article::url(base, &item.slug),
+    };
+    Hit { url, title: item.title.clone(), snippet: SafeHtml(marks_only(&item.snippet_html)), meta: item.category.clone() }
+}
+
+/// Keeps `<mark>` of a snippet and escapes everything else, whatever the index sent.
+fn marks_only(html: &str) -> String {
+    html.split("<mark>")
+        .enumerate()
+        .map(|(at, part)| match (at, part.split_once("</mark>")) {
+            (0, _) | (_, None) => escape_again(part),
+            (_, Some((inside, after))) => format!("<mark>{}</mark>{}", escape_again(inside), escape_again(after)),
+        })
+        .collect()
+}
+
+/// Escapes text that may hold the five entities already.
+fn escape_again(text: &str) -> String {
+    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&amp;", "&")];
+    escape(&plain.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c)))
+}
+
+fn tabs(visit: &Visit, query: &str, kind: &str, groups: &[Group]) -> Vec<Tab> {
+    let all = Tab { url: url(visit, query, ""), label: "All".into(), current: kind.is_empty(), ..Tab::default() };
+    let known = KINDS.iter().filter(|(name, ..)| match *name {
+        "tickets" => visit.l.me.is_some(),
+        "topics" => visit.l.portal.community,
+        "announcements" => visit.l.portal.announcements,
+        _ => true,
+    });
+    let tabs = known.map(|(name, label, icon)| Tab {
+        url: url(visit, query, name),
+        label: if *name == "tickets" { format!("Your {}", visit.l.words.tickets) } else { (*label).to_owned() },
+        count: groups.iter().find(|group| group.icon == *icon).map(|group| group.total.clone()).unwrap_or_default(),
+        current: *name == kind,
+        icon,
+    });
+    std::iter::once(all).chain(tabs).collect()
+}
+
+async fn popular(visit: &Visit) -> Vec<Link> {
+    let request = visit.call.grpc(knowledge::ListArticlesRequest {
+        portal: visit.portal(),
+        page: first(5),
+        sort: knowledge::ArticleSort::MostViewed.into(),
+        state: knowledge::ArticleState::Published.into(),
+        ..Default::default()
+    });
+    let Ok(answer) = visit.call.peers().articles().list_articles(request).await else { return Vec::new() };
+    answer.into_inner().articles.iter().map(|one| map::article::plain_link(one, &visit.l.portal.base)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snippet_keeps_its_marks_and_nothing_else() {
+        assert_eq!(marks_only("a &lt;b&gt; <mark>c</mark> d"), "a &lt;b&gt; <mark>c</mark> d");
+        assert_eq!(marks_only("<script>x</script><mark>y"), "&lt;script&gt;x&lt;/script&gt;y");
+    }
+}

@@ -1,0 +1,336 @@
+//! One topic: reading, replying, voting; and writing one, with a preview and drafts.
+
+use axum::extract::{Path, Query};
+use axum::response::{IntoResponse, Redirect, Response};
+use portico_proto::community::v1 as proto;
+use serde::Deserialize;
+
+use super::community::forums;
+use super::home::first;
+use super::map;
+use super::news::{Cursor, next};
+use super::posted::{Posted, errors_of};
+use super::request::refused;
+use super::view::community::{NewTopic, Topic};
+use super::view::form::Form;
+use super::view::ui::{Choice, Crumb, SafeHtml};
+use super::visit::Visit;
+use crate::error::{Answer, Problem};
+
+/// Replies of a page.
+const ROWS: i32 = 50;
+
+/// A portal and a topic.
+type Named = Path<(String, String)>;
+
+/// One topic. A prefetch counts no view.
+pub async fn page(visit: Visit, Path((_, segment)): Named, Query(cursor): Query<Cursor>) -> Answer<Response> {
+    let count_view = visit.call.headers.get("sec-purpose").is_none();
+    let topic = read(&visit, map::topic::id_of(&segment), count_view).await?;
+    if topic.draft {
+        return Ok(visit.go(&visit.url(&format!("/community/t/{}/edit", topic.id))));
+    }
+    let right = map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug);
+    if !right.ends_with(&format!("/{segment}")) {
+        return Ok(Redirect::permanent(&right).into_response());
+    }
+    let page = shown(visit.clone(), visit.form(), topic, cursor).await?;
+    visit.show(&page)
+}
+
+async fn read(visit: &Visit, id: &str, count_view: bool) -> Answer<proto::Topic> {
+    if !visit.l.portal.community {
+        return Err(Problem::not_found());
+    }
+    let request = visit.call.grpc(proto::GetTopicRequest { portal: visit.portal(), id: id.to_owned(), count_view });
+    Ok(visit.call.peers().topics().get_topic(request).await?.into_inner())
+}
+
+async fn posts(visit: &Visit, topic_id: &str, cursor: Cursor, accepted_only: bool) -> Answer<proto::ListPostsResponse> {
+    let page = if accepted_only { first(1) } else { cursor.page(ROWS) };
+    let request = visit.call.grpc(proto::ListPostsRequest { portal: visit.portal(), page, topic_id: topic_id.to_owned(), accepted_only });
+    Ok(visit.call.peers().posts().list_posts(request).await?.into_inner())
+}
+
+async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) -> Answer<Topic> {
+    let listed = posts(&visit, &topic.id, cursor, false).await?;
+    let accepted = match listed.posts.iter().find(|post| post.accepted).cloned() {
+        None if !topic.accepted_post_id.is_empty() => posts(&visit, &topic.id, Cursor::default(), true).await?.posts.into_iter().next(),
+        found => found,
+    };
+    let (me, viewer) = (visit.my_id(), topic.viewer.unwrap_or_default());
+    let url = map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug);
+    let mut crumbs = vec![Crumb { url: visit.url("/community"), label: "Community".into() }];
+    crumbs.extend(topic.forum.as_ref().map(|forum| Crumb { url: map::topic::forum_url(&visit.l.portal.base, &forum.slug), label: forum.name.clone() }));
+    let post = |post: &proto::Post| map::topic::post(post, &visit.l.api, &me, &visit.dates);
+    Ok(Topic {
+        crumbs,
+        kind: map::topic::kind(topic.r#type()),
+        author: map::person::person(topic.author.as_ref(), &me),
+        at: visit.dates.when(topic.published_at.as_ref().or(topic.created_at.as_ref())),
+        html: SafeHtml(chassis::markdown::render(&topic.body)),
+        files: map::person::files(&visit.l.api, &topic.attachments),
+        votes: topic.votes,
+        voted: viewer.voted,
+        following: viewer.following,
+        replies: map::topic::several(topic.posts, "reply", "replies"),
+        views: map::topic::several(topic.views, "view", "views"),
+        accepted: accepted.as_ref().map(&post),
+        posts: listed.posts.iter().map(post).collect(),
+        next: next(url.clone(), &listed.next_page_token),
+        may_post: viewer.may_post,
+        may_accept: viewer.may_accept,
+        may_delete: viewer.may_delete,
+        locked: locked(&topic),
+        l: visit.layout("community"),
+        id: topic.id,
+        title: topic.title,
+        tags: topic.tags,
+        url,
+        form,
+    })
+}
+
+fn locked(topic: &proto::Topic) -> String {
+    match (topic.locked, topic.lock_reason.is_empty()) {
+        (false, _) => String::new(),
+        (true, true) => "This topic is locked. It stays readable.".into(),
+        (true, false) => format!("This topic is locked: {}", topic.lock_reason),
+    }
+}
+
+/// A reply.
+pub async fn reply(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
+    let visit = &posted.visit;
+    visit.person()?;
+    match send_reply(&posted, &id).await {
+        Ok(post) => Ok(visit.go(&format!("{}#p-{}", visit.url(&format!("/community/t/{id}")), post.id))),
+        Err(problem) => {
+            let mut form = posted.again();
+            form.errors = errors_of(&problem).ok_or(problem)?;
+            let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Cursor::default()).await?;
+            posted.show_again(form, |visit, _| Topic { l: visit.layout("community"), ..page })
+        }
+    }
+}
+
+async fn send_reply(posted: &Posted, id: &str) -> Answer<proto::Post> {
+    if posted.trimmed("body").is_empty() {
+        return Err(refused("body", "Write a reply"));
+    }
+    let request = proto::AddPostRequest {
+        portal: posted.visit.portal(),
+        request_id: posted.request_id(&format!("post {id}")),
+        topic_id: id.to_owned(),
+        body: posted.value("body").trim_end().to_owned(),
+        uploads: posted.tickets().await?,
+    };
+    Ok(posted.visit.call.peers().posts().add_post(posted.visit.call.grpc(request)).await?.into_inner())
+}
+
+fn back(visit: &Visit, id: &str, sentence: &str) -> Response {
+    visit.go_saying(&visit.url(&format!("/community/t/{id}")), sentence)
+}
+
+/// Votes, or takes the vote back.
+pub async fn vote(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
+    let visit = &posted.visit;
+    visit.person()?;
+    let value = i32::from(posted.value("value") == "1");
+    let request_id = posted.request_id(&format!("vote {id} {value}"));
+    let request = visit.call.grpc(proto::VoteTopicRequest { portal: visit.portal(), request_id, id: id.clone(), value });
+    visit.call.peers().topics().vote_topic(request).await?;
+    Ok(back(visit, &id, if value == 1 { "Your vote counts." } else { "Your vote is taken back." }))
+}
+
+/// Follows, or stops.
+pub async fn follow(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
+    let visit = &posted.visit;
+    visit.person()?;
+    let on = posted.is_true("on");
+    let request_id = posted.request_id(&format!("follow {id} {on}"));
+    let request = visit.call.grpc(proto::FollowTopicRequest { portal: visit.portal(), request_id, id: id.clone(), on });
+    visit.call.peers().topics().follow_topic(request).await?;
+    Ok(back(visit, &id, if on { "You are told when somebody replies." } else { "You don’t follow this topic any more." }))
+}
+
+/// Accepts an answer, or takes that back.
+pub async fn accept(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
+    let visit = &posted.visit;
+    let post_id = posted.trimmed("post");
+    let request_id = posted.request_id(&format!("accept {id} {post_id}"));
+    let request = visit.call.grpc(proto::AcceptPostRequest { portal: visit.portal(), request_id, id: id.clone(), post_id: post_id.clone() });
+    visit.call.peers().topics().accept_post(request).await?;
+    Ok(back(visit, &id, if post_id.is_empty() { "No answer is accepted now." } else { "The answer is accepted." }))
+}
+
+/// Tells the moderators.
+pub async fn report(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
+    let visit = &posted.visit;
+    visit.person()?;
+    let reason = posted.trimmed("reason");
+    if reason.is_empty() {
+        let mut form = posted.again();
+        form.refuse("reason", "Say what is wrong");
+        let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Cursor::default()).await?;
+        return posted.show_again(form, |visit, _| Topic { l: visit.layout("community"), ..page });
+    }
+    let request_id = posted.request_id(&format!("report {id}"));
+    let request = visit.call.grpc(proto::ReportTopicRequest { portal: visit.portal(), request_id, id: id.clone(), reason });
+    visit.call.peers().topics().report_topic(request).await?;
+    Ok(back(visit, &id, "Thank you. A moderator looks at it."))
+}
+
+/// Deletes a topic or a draft.
+pub async fn delete(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
+    let visit = &posted.visit;
+    let request = visit.call.grpc(proto::DeleteTopicRequest {
+        portal: visit.portal(),
+        request_id: posted.request_id(&format!("delete {id}")),
+        etag: String::new(),
+        id,
+    });
+    visit.call.peers().topics().delete_topic(request).await?;
+    if posted.value("draft") == "1" {
+        return Ok(visit.go_saying(&visit.url("/community/drafts"), "The draft is deleted."));
+    }
+    Ok(visit.go_saying(&visit.url("/community"), "The topic is deleted."))
+}
+
+/// What the address may fill in.
+#[derive(Debug, Default, Deserialize)]
+pub struct Prefill {
+    #[serde(default)]
+    forum: String,
+    #[serde(default)]
+    title: String,
+}
+
+/// The page to write a topic.
+pub async fn new_page(visit: Visit, Query(prefill): Query<Prefill>) -> Answer<Response> {
+    visit.person()?;
+    let title: String = prefill.title.chars().take(200).collect();
+    let form = visit.form().with("forum", prefill.forum).with("title", title).with("type", "question");
+    let page = writing(visit.clone(), form, None, None).await?;
+    visit.show(&page)
+}
+
+async fn writing(visit: Visit, form: Form, preview: Option<SafeHtml>, draft: Option<&str>) -> Answer<NewTopic> {
+    let forums = forums(&visit).await?;
+    Ok(NewTopic {
+        action: draft.map_or_else(|| visit.url("/community/new"), |id| visit.url(&format!("/community/t/{id}/edit"))),
+        forums: map::topic::choices(&forums),
+        kinds: map::topic::KINDS.iter().map(|(value, label)| Choice::new(*value, *label)).collect(),
+        l: visit.layout("community"),
+        draft: draft.is_some(),
+        preview,
+        form,
+    })
+}
+
+/// Previews, keeps as a draft, or publishes.
+pub async fn create(posted: Posted) -> Answer<Response> {
+    posted.visit.person()?;
+    write(&posted, None).await
+}
+
+/// The page to go on with a draft.
+pub async fn edit_page(visit: Visit, Path((_, id)): Named) -> Answer<Response> {
+    visit.person()?;
+    let topic = read(&visit, &id, false).await?;
+    if !topic.viewer.unwrap_or_default().may_edit {
+        return Err(Problem::not_found());
+    }
+    let kind = map::topic::KINDS.iter().find(|(value, _)| map::topic::kind_of(value) == topic.r#type()).map_or("question", |(value, _)| value);
+    let form = visit
+        .form()
+        .with("type", kind)
+        .with("title", topic.title.clone())
+        .with("body", topic.body.clone())
+        .with("forum", topic.forum.as_ref().map(|forum| forum.id.clone()).unwrap_or_default())
+        .with("tags", topic.tags.join(", "))
+        .with("notify_emails", topic.notify_emails.join(", "));
+    let page = writing(visit.clone(), form, None, Some(&id)).await?;
+    visit.show(&page)
+}
+
+/// The same for a draft that is kept already.
+pub async fn update(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
+    posted.visit.person()?;
+    write(&posted, Some(&id)).await
+}
+
+async fn write(posted: &Posted, draft: Option<&str>) -> Answer<Response> {
+    let visit = &posted.visit;
+    if posted.value("do") == "preview" {
+        let html = SafeHtml(chassis::markdown::render(posted.value("body")));
+        let page = writing(visit.clone(), posted.again(), Some(html), draft).await?;
+        return visit.show(&page);
+    }
+    let publish = posted.value("do") != "draft";
+    let mut form = posted.again();
+    if posted.trimmed("title").is_empty() {
+        form.refuse("title", "Enter a title");
+    }
+    if posted.trimmed("forum").is_empty() {
+        form.refuse("forum", "Choose a forum");
+    }
+    if publish && posted.trimmed("body").is_empty() {
+        form.refuse("body", "Write the text");
+    }
+    if form.errors.is_empty() {
+        match save(posted, draft, publish).await {
+            Ok(_) if !publish => return Ok(visit.go_saying(&visit.url("/community/drafts"), "The draft is saved.")),
+            Ok(topic) => return Ok(visit.go_saying(&map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug), "Your topic is published.")),
+            Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
+        }
+    }
+    let page = writing(visit.clone(), form.clone(), None, draft).await?;
+    posted.show_again(form, |visit, _| NewTopic { l: visit.layout("community"), ..page })
+}
+
+async fn save(posted: &Posted, draft: Option<&str>, publish: bool) -> Answer<proto::Topic> {
+    let visit = &posted.visit;
+    let uploads = posted.tickets().await?;
+    let purpose = format!("topic {} {publish}", draft.unwrap_or("new"));
+    let (portal, request_id) = (visit.portal(), posted.request_id(&purpose));
+    let (kind, title) = (map::topic::kind_of(posted.value("type")), posted.trimmed("title"));
+    let (body, forum) = (posted.value("body").trim_end().to_owned(), posted.trimmed("forum"));
+    let (tags, emails) = (posted.list("tags"), posted.list("notify_emails"));
+    let mut topics = visit.call.peers().topics();
+    let answer = match draft {
+        Some(id) => {
+            let request = proto::UpdateTopicRequest {
+                portal,
+                request_id,
+                id: id.to_owned(),
+                r#type: Some(kind.into()),
+                title: Some(title),
+                body: Some(body),
+                forum: Some(forum),
+                tags: Some(proto::TagList { tags }),
+                notify_emails: Some(proto::AddressList { addresses: emails }),
+                uploads,
+                draft: Some(!publish),
+                ..Default::default()
+            };
+            topics.update_topic(visit.call.grpc(request)).await?
+        }
+        None => {
+            let request = proto::CreateTopicRequest {
+                portal,
+                request_id,
+                r#type: kind.into(),
+                title,
+                body,
+                forum,
+                tags,
+                uploads,
+                notify_emails: emails,
+                draft: !publish,
+            };
+            topics.create_topic(visit.call.grpc(request)).await?
+        }
+    };
+    Ok(answer.into_inner())
+}
