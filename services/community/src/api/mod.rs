@@ -43,6 +43,7 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.community.v1.TopicsService/AcceptPost", Permission::SignedIn),
     ("/portico.community.v1.TopicsService/ReportTopic", Permission::SignedIn),
     ("/portico.community.v1.TopicsService/ListReports", Permission::Staff),
+    ("/portico.community.v1.TopicsService/DismissReports", Permission::Staff),
     ("/portico.community.v1.TopicsService/LockTopic", Permission::Staff),
     ("/portico.community.v1.PostsService/ListPosts", Permission::Public),
     ("/portico.community.v1.PostsService/AddPost", Permission::SignedIn),

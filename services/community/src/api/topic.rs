@@ -110,6 +110,16 @@ impl TopicsService for Api {
         Ok(Response::new(wire::ListReportsResponse { reports: page.items.iter().map(report).collect(), next_page_token }))
     }
 
+    async fn dismiss_reports(
+        &self,
+        request: Request<wire::DismissReportsRequest>,
+    ) -> Result<Response<wire::DismissReportsResponse>, Status> {
+        let (asker, context, message) = opened(request, |message| &message.portal)?;
+        let key = context.request_key("DismissReports", &message.request_id, &message)?;
+        let command = plain(&message.id, key, Command::DismissReports, dismiss_answer)?;
+        answer(&self.community.command(&asker, command).await?)
+    }
+
     async fn lock_topic(&self, request: Request<wire::LockTopicRequest>) -> Result<Response<wire::Topic>, Status> {
         let (asker, context, message) = opened(request, |message| &message.portal)?;
         let key = context.request_key("LockTopic", &message.request_id, &message)?;
@@ -161,6 +171,10 @@ fn vote_answer(outcome: &Outcome) -> Vec<u8> {
 
 fn follow_answer(outcome: &Outcome) -> Vec<u8> {
     wire::FollowTopicResponse { following: outcome.view.following, version: outcome.view.head.version }.encode_to_vec()
+}
+
+fn dismiss_answer(outcome: &Outcome) -> Vec<u8> {
+    wire::DismissReportsResponse { version: outcome.view.head.version }.encode_to_vec()
 }
 
 fn report(view: &ReportView) -> wire::Report {

@@ -24,6 +24,14 @@ pub fn report(topic: &Topic, actor: &Actor, report: Report) -> Result<Vec<Event>
     Ok(vec![Event::Reported { id: report.id, reporter: actor.id, reason: report.reason }])
 }
 
+/// An agent closes all reports about a topic.
+pub fn dismiss(topic: &Topic, actor: &Actor) -> Result<Vec<Event>, Refusal> {
+    if !actor.staff {
+        return Err(Refusal::Forbidden);
+    }
+    if topic.is_reported { Ok(vec![Event::ReportsDismissed]) } else { Ok(Vec::new()) }
+}
+
 /// An agent locks a topic for a reason, or opens it.
 pub fn lock(topic: &Topic, actor: &Actor, reason: Option<String>) -> Result<Vec<Event>, Refusal> {
     if !actor.staff {

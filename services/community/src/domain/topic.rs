@@ -90,6 +90,8 @@ pub struct Topic {
     pub accepted: Option<PostId>,
     /// The reason, while it is locked.
     pub locked: Option<String>,
+    /// Whether somebody has told the moderators and they have not looked yet.
+    pub is_reported: bool,
     /// Who has voted.
     pub voters: BTreeSet<PersonId>,
     /// Who gets bells.
@@ -127,6 +129,8 @@ pub enum Command {
     Accept(Option<Accepted>),
     /// Tell the moderators.
     Report(Report),
+    /// Close all reports.
+    DismissReports,
     /// Lock it for a reason, or open it.
     Lock {
         /// `None` opens it.
@@ -188,6 +192,8 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The moderators have looked.
+    ReportsDismissed,
     /// It was locked for a reason, or opened.
     Locked(Option<String>),
     /// It is gone.
@@ -244,6 +250,7 @@ pub fn decide(topic: Option<&Topic>, actor: &Actor, now: OffsetDateTime, command
         (topic, Command::AddPost(new)) => post::add(topic, actor, now, new),
         (topic, Command::Accept(accepted)) => post::accept(topic, actor, accepted),
         (topic, Command::Report(report)) => moderation::report(topic, actor, report),
+        (topic, Command::DismissReports) => moderation::dismiss(topic, actor),
         (topic, Command::Lock { reason }) => moderation::lock(topic, actor, reason),
         (topic, Command::Delete) => moderation::delete(topic, actor),
         (_, Command::Create(_)) => Err(Refusal::InvalidTransition("This topic was begun before.")),
@@ -277,7 +284,7 @@ pub fn evolve(topic: Option<Topic>, event: &Event, at: OffsetDateTime) -> Option
     }
     let mut topic = topic?;
     match event {
-        Event::Begun { .. } | Event::NoticeDue(_) | Event::Reported { .. } => {}
+        Event::Begun { .. } | Event::NoticeDue(_) => {}
         Event::Changed(change) => change.apply(&mut topic, at),
         Event::Published { .. } => {
             topic.stage = Stage::Published;
@@ -298,6 +305,8 @@ pub fn evolve(topic: Option<Topic>, event: &Event, at: OffsetDateTime) -> Option
                 topic.last_activity_at = at;
             }
         }
+        Event::Reported { .. } => topic.is_reported = true,
+        Event::ReportsDismissed => topic.is_reported = false,
         Event::Locked(reason) => topic.locked.clone_from(reason),
         Event::Deleted => topic.stage = Stage::Deleted,
     }
@@ -316,6 +325,7 @@ fn begin(id: TopicId, author: PersonId, content: Content, attachments: Vec<Attac
         has_replies: false,
         accepted: None,
         locked: None,
+        is_reported: false,
         voters: BTreeSet::new(),
         followers: BTreeSet::new(),
         created_at: at,

@@ -65,6 +65,7 @@ fn body(event: &Event, after: &Topic) -> Body {
             recipient_ids: notice.recipients.iter().map(ToString::to_string).collect(),
         }),
         Event::Reported { id, .. } => Body::TopicReported(wire::TopicReported { topic_id, report_id: id.to_string() }),
+        Event::ReportsDismissed => Body::ReportsDismissed(wire::ReportsDismissed { topic_id }),
         Event::Locked(reason) => Body::TopicLocked(wire::TopicLocked { topic_id, locked: reason.is_some() }),
         Event::Deleted => Body::TopicDeleted(wire::TopicDeleted { topic_id }),
     }

@@ -87,6 +87,15 @@ pub(super) async fn insert_posts(conn: &mut PgConnection, posts: &[(&PortalId, T
     Ok(())
 }
 
+/// Closed reports leave.
+pub(super) async fn delete_reports(conn: &mut PgConnection, topics: &[Uuid]) -> Result<(), Error> {
+    if topics.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("DELETE FROM report WHERE topic = ANY ($1)").bind(topics.to_vec()).execute(conn).await?;
+    Ok(())
+}
+
 /// One report a person and topic: the later reason replaces the earlier.
 pub(super) async fn upsert_reports(
     conn: &mut PgConnection,

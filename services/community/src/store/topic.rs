@@ -81,6 +81,7 @@ pub async fn head(conn: &mut PortalConn, portal: &PortalId, id: TopicId) -> Resu
 struct StateRow {
     #[sqlx(flatten)]
     page: PageRow,
+    is_reported: bool,
     voters: Vec<Uuid>,
     followers: Vec<Uuid>,
 }
@@ -92,7 +93,7 @@ pub async fn load(conn: &mut PortalConn, portal: &PortalId, id: TopicId) -> Resu
         head_columns!(),
         ", t.body, t.notify, t.has_replies, t.edited_at, t.published_at, ",
         topic_files!(),
-        ", false AS voted, false AS following, ARRAY (SELECT person FROM vote v WHERE v.topic = t.id) AS voters, \
+        ", false AS voted, false AS following, EXISTS (SELECT FROM report r WHERE r.topic = t.id) AS is_reported, ARRAY (SELECT person FROM vote v WHERE v.topic = t.id) AS voters, \
            ARRAY (SELECT person FROM follow w WHERE w.topic = t.id) AS followers",
         from_topic!(),
         "WHERE t.portal = $1 AND t.id = $2"
@@ -102,16 +103,17 @@ pub async fn load(conn: &mut PortalConn, portal: &PortalId, id: TopicId) -> Resu
     .fetch_optional(&mut **conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let (voters, followers) = (people(row.voters), people(row.followers));
     let view = row.page.view()?;
-    Ok(Some((state(view.clone(), voters, followers), view.head)))
+    let topic = Topic { is_reported: row.is_reported, voters: people(row.voters), followers: people(row.followers), ..state(view.clone()) };
+    Ok(Some((topic, view.head)))
 }
 
 fn people(ids: Vec<Uuid>) -> BTreeSet<PersonId> {
     ids.into_iter().map(PersonId::new).collect()
 }
 
-fn state(view: TopicView, voters: BTreeSet<PersonId>, followers: BTreeSet<PersonId>) -> Topic {
+/// What a page and a decision have in common.
+fn state(view: TopicView) -> Topic {
     let head = view.head;
     Topic {
         id: head.id,
@@ -124,8 +126,9 @@ fn state(view: TopicView, voters: BTreeSet<PersonId>, followers: BTreeSet<Person
         has_replies: view.has_replies,
         accepted: head.accepted,
         locked: view.lock_reason,
-        voters,
-        followers,
+        is_reported: false,
+        voters: BTreeSet::new(),
+        followers: BTreeSet::new(),
         created_at: head.created_at,
         published_at: view.published_at,
         last_activity_at: head.last_activity_at,

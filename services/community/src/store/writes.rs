@@ -83,6 +83,8 @@ pub(super) struct Rows<'b> {
     pub votes: HashMap<(TopicId, PersonId), (&'b PortalId, bool)>,
     pub follows: HashMap<(TopicId, PersonId), (&'b PortalId, bool)>,
     pub reports: HashMap<(TopicId, PersonId), (&'b PortalId, ReportId, &'b str, OffsetDateTime)>,
+    /// Topics whose reports are closed.
+    pub dismissed: Vec<Uuid>,
     pub copies: Vec<(&'b PortalId, TopicId, PersonId, &'b Copy, OffsetDateTime)>,
     /// Topics and posts that a forum gains or loses.
     pub counts: HashMap<ForumId, (i64, i64)>,
@@ -127,6 +129,11 @@ impl<'b> Rows<'b> {
             Event::Reported { id, reporter, reason } => {
                 self.reports.insert((topic, *reporter), (portal, *id, reason, write.at));
             }
+            Event::ReportsDismissed => {
+                // Those of this batch that came before are closed too; a later one in the batch stays.
+                self.reports.retain(|(reported, _), _| *reported != topic);
+                self.dismissed.push(topic.uuid());
+            }
             Event::Deleted => self.deleted.push(topic.uuid()),
             Event::Accepted(_) | Event::NoticeDue(_) | Event::Locked(_) => {}
         }
@@ -170,6 +177,7 @@ impl journal::Writes for Write {
         attach::delete(conn, &rows.removed_files).await?;
         people::write(conn, people::Table::Vote, &rows.votes).await?;
         people::write(conn, people::Table::Follow, &rows.follows).await?;
+        rows::delete_reports(conn, &rows.dismissed).await?;
         rows::upsert_reports(conn, &rows.reports).await?;
         rows::insert_copies(conn, &rows.copies).await?;
         rows::add_counts(conn, &rows.counts).await?;

@@ -256,6 +256,13 @@ async fn reports_reach_the_team_and_nobody_else() {
     assert_eq!(reports.len(), 1);
     assert_eq!((reports[0].reason.as_str(), reports[0].reporter.as_ref().unwrap().name.as_str()), ("Spam, really", "Bob"));
     assert_eq!(reports[0].topic.as_ref().unwrap().id, asked.id);
+    let dismiss = || wire::DismissReportsRequest { portal: PORTAL.into(), request_id: fresh(), id: asked.id.clone() };
+    assert_eq!(code(world.topics().dismiss_reports(world.by(Some(&alice()), dismiss())).await), "forbidden");
+    world.topics().dismiss_reports(world.by(Some(&agent()), dismiss())).await.unwrap();
+    world.topics().dismiss_reports(world.by(Some(&agent()), dismiss())).await.unwrap();
+    assert!(world.topics().list_reports(world.by(Some(&agent()), ask())).await.unwrap().into_inner().reports.is_empty());
+    world.topics().report_topic(report("Again")).await.unwrap();
+    assert_eq!(world.topics().list_reports(world.by(Some(&agent()), ask())).await.unwrap().into_inner().reports.len(), 1);
     world.delete(&agent(), &asked.id).await.unwrap();
     assert!(world.topics().list_reports(world.by(Some(&agent()), ask())).await.unwrap().into_inner().reports.is_empty());
     world.end().await;

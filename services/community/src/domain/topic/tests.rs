@@ -251,9 +251,14 @@ fn many_followers_make_several_notices_and_nobody_is_told_of_an_own_post() {
 }
 
 #[test]
-fn a_report_needs_a_reason() {
+fn a_report_needs_a_reason_and_stands_until_an_agent_dismisses_it() {
     let mut story = Story::published(TopicType::Idea);
     assert_eq!(fields(story.does(customer(2), report(" "))), vec![("reason", "required")]);
+    assert_eq!(story.does(agent(), Command::DismissReports).unwrap(), Vec::new(), "there is none");
+    story.does(customer(2), report("Spam")).unwrap();
+    assert_eq!(story.does(customer(1), Command::DismissReports), Err(Refusal::Forbidden));
+    assert_eq!(story.does(agent(), Command::DismissReports).unwrap(), vec![Event::ReportsDismissed]);
+    assert_eq!(story.does(agent(), Command::DismissReports).unwrap(), Vec::new());
 }
 
 proptest! {
