@@ -17,9 +17,14 @@ use portico_chassis::foundation::Foundation;
 use portico_chassis::grpc::Server;
 use portico_chassis::run::{Boot, Running};
 use portico_chassis::settings::Settings;
-use portico_chassis::{events, inbox, keeper, operations};
+use portico_chassis::{events, inbox, keeper, operations, timers};
+use portico_proto::common::v1::render_service_server::RenderServiceServer;
+use portico_proto::tickets::v1::attachments_service_server::AttachmentsServiceServer;
 use portico_proto::tickets::v1::catalog_service_server::CatalogServiceServer;
+use portico_proto::tickets::v1::collaborators_service_server::CollaboratorsServiceServer;
 use portico_proto::tickets::v1::conversation_service_server::ConversationServiceServer;
+use portico_proto::tickets::v1::guest_service_server::GuestServiceServer;
+use portico_proto::tickets::v1::inbound_service_server::InboundServiceServer;
 use portico_proto::tickets::v1::tickets_service_server::TicketsServiceServer;
 use tokio::sync::Notify;
 
@@ -27,6 +32,7 @@ use api::inbox::IdentityEvents;
 use app::aggregate::TicketAggregate;
 use app::clients::Identity;
 use app::people::{PeopleKeeper, ProofKeeper};
+use app::timer::TicketTimers;
 use app::{Parts, Tickets};
 use config::Config;
 use domain::file::FilePolicy;
@@ -45,7 +51,13 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         .add(CatalogServiceServer::new(api::catalog::Api(tickets.clone())))
         .add(TicketsServiceServer::new(api::ticket::Api(tickets.clone())))
         .add(ConversationServiceServer::new(api::conversation::Api(tickets.clone())))
+        .add(CollaboratorsServiceServer::new(api::collaborators::Api(tickets.clone())))
+        .add(AttachmentsServiceServer::new(api::attachments::Api(tickets.clone())))
+        .add(GuestServiceServer::new(api::guests::Api(tickets.clone())))
+        .add(InboundServiceServer::new(api::inbound::Api(tickets.clone())))
+        .add(RenderServiceServer::new(api::render::Api(tickets.clone())))
         .add(events::service("tickets", &base.db));
+    timers::start(&boot, &base.db, base.journal.signals().armed.clone(), Arc::new(TicketTimers(tickets)));
     let grpc = server.serve(&boot).await?;
     let operations = operations::serve(&boot).await?;
     Ok(Running { grpc: Some(grpc), http: None, operations: Some(operations), tasks: boot.tasks.clone(), readiness: boot.readiness.clone() })

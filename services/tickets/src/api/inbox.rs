@@ -5,9 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use portico_chassis::error::Error;
 use portico_chassis::ids::parse_uuid;
-use portico_chassis::inbox::Consumer;
+use portico_chassis::inbox::{Connection, Consumer};
 use portico_chassis::keeper;
-use portico_chassis::sqlx::PgConnection;
 use portico_proto::events::v1::{Envelope, event_body, identity_event};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -28,7 +27,7 @@ impl Consumer for IdentityEvents {
         "identity"
     }
 
-    async fn apply(&self, conn: &mut PgConnection, events: &[Envelope]) -> Result<(), Error> {
+    async fn apply(&self, conn: &mut Connection, events: &[Envelope]) -> Result<(), Error> {
         let (mut people, mut proofs) = (Vec::new(), Vec::new());
         for event in events {
             if let Some(person) = changed(event) {

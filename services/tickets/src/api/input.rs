@@ -69,6 +69,7 @@ pub fn new_ticket(asker: &Asker, given: wire::CreateTicketRequest, request: Requ
         tags,
         assignee,
         group,
+        channel: None,
     })
 }
 

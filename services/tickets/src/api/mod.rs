@@ -1,15 +1,20 @@
 //! The edge: requests are decoded and checked, the permission table says who may call what, the use cases do the rest.
 
+pub mod attachments;
 pub mod catalog;
+pub mod collaborators;
 pub mod conversation;
 mod filter;
 mod form;
+pub mod guests;
+pub mod inbound;
 pub mod inbox;
 mod input;
+pub mod render;
 pub mod ticket;
 mod wire;
 
-use portico_chassis::grpc::Permission::{self, Admin, Public, SignedIn, Staff};
+use portico_chassis::grpc::Permission::{self, Admin, Public, Services, SignedIn, Staff};
 
 /// Who may call which method at all. A method without a row is closed.
 pub const PERMISSIONS: &[(&str, Permission)] = &[
@@ -33,4 +38,13 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.tickets.v1.TicketsService/MarkViewed", SignedIn),
     ("/portico.tickets.v1.ConversationService/AddComment", SignedIn),
     ("/portico.tickets.v1.ConversationService/GetTimeline", SignedIn),
+    ("/portico.tickets.v1.CollaboratorsService/ListCollaborators", SignedIn),
+    ("/portico.tickets.v1.CollaboratorsService/AddCollaborator", SignedIn),
+    ("/portico.tickets.v1.CollaboratorsService/RemoveCollaborator", SignedIn),
+    ("/portico.tickets.v1.CollaboratorsService/ConfirmCollaborator", SignedIn),
+    ("/portico.tickets.v1.AttachmentsService/GetAttachmentBlob", SignedIn),
+    ("/portico.tickets.v1.AttachmentsService/ListAttachments", SignedIn),
+    ("/portico.tickets.v1.GuestService/GetUnverifiedAddress", Services(&["identity"])),
+    ("/portico.tickets.v1.InboundService/SubmitMail", Services(&["notifier"])),
+    ("/portico.common.v1.RenderService/RenderFor", Services(&["notifier"])),
 ];

@@ -20,7 +20,7 @@ use super::follow_up;
 use super::item_view::{FileView, Frame, ItemView};
 use super::refusal;
 use super::view::{self, Lens, TicketView};
-use crate::domain::access::{Actor, Viewer, relation};
+use crate::domain::access::{Actor, Relation, Viewer, relation};
 use crate::domain::case::Case;
 use crate::domain::command::Command;
 use crate::domain::create::NewTicket;
@@ -72,7 +72,9 @@ pub enum Wants {
     Comment(Box<NewTicket>),
     /// A linked new ticket.
     FollowUp(Box<NewTicket>),
-    /// Nothing: events, timers, shares.
+    /// The share of this person.
+    Share(PersonId, Box<ShareNames>),
+    /// Nothing: events, timers, ends of shares.
     Nothing,
 }
 
@@ -99,6 +101,21 @@ pub struct Ask {
     pub files: Vec<AttachmentRow>,
     /// The uploads that the files were.
     pub claims: Vec<Claim>,
+    /// It is at least this late: a timer that the database found due is never early here.
+    pub not_before: Option<OffsetDateTime>,
+    /// What the asker is to the ticket when they are nothing by themselves: an agent vouched for their mail.
+    pub vouched: Option<Relation>,
+}
+
+/// What an answer shows of a person with a share.
+#[derive(Debug, Clone, Default)]
+pub struct ShareNames {
+    /// As it was typed.
+    pub email: String,
+    /// The name, shown once they acted or when the asker may know it.
+    pub name: String,
+    /// The asker may know the name at once.
+    pub known: bool,
 }
 
 /// Links to other tickets.
@@ -142,7 +159,8 @@ impl Aggregate for TicketAggregate {
     }
 
     fn decide(&self, asked: &Asked<TicketId>, state: &Case, ask: &Ask) -> Result<Decision<Case, Write>, Error> {
-        let turn = Turn { asked, ask, random: &self.random, now: super::micros(self.clock.now()) };
+        let now = super::micros(self.clock.now());
+        let turn = Turn { asked, ask, random: &self.random, now: ask.not_before.map_or(now, |floor| floor.max(now)) };
         turn.decide(state)
     }
 
@@ -184,7 +202,7 @@ impl Turn<'_> {
         match &self.ask.by {
             By::System => Ok(Actor::System),
             By::Person { viewer, .. } => {
-                let relation = relation(&case.ticket, viewer, self.now).ok_or(Error::NOT_FOUND)?;
+                let relation = relation(&case.ticket, viewer, self.now).or(self.ask.vouched).ok_or(Error::NOT_FOUND)?;
                 Ok(Actor::Person(viewer.person, relation))
             }
         }
@@ -274,6 +292,10 @@ impl Turn<'_> {
         let ticket = view::detail(case, &lens, &self.ask.rules, self.now);
         match (&self.ask.wants, item) {
             (Wants::Nothing, _) => Ok(Vec::new()),
+            (Wants::Share(person, names), _) => {
+                let share = case.ticket.share_of(*person).ok_or(Error::NOT_FOUND)?;
+                Ok(view::bytes(&super::collaborator::share_view(share, names, lens.person)))
+            }
             (Wants::Comment(_), Some(row)) => {
                 let item = self.item(case, &lens, row, &self.ask.files)?;
                 Ok(view::bytes(&CommentAnswer { item, ticket, follow_up_number: None, reopen_hint }))

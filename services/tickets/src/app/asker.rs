@@ -51,6 +51,11 @@ impl Asker {
         Self { portal, name, deadline, person: Some(Box::new((viewer, facts))), source: None }
     }
 
+    /// A service that acts for somebody unknown, such as the inbound door for an unproven sender.
+    pub fn of_service(portal: PortalId, name: &str, deadline: Deadline) -> Self {
+        Self { portal, name: name.to_owned(), deadline, person: None, source: None }
+    }
+
     /// The person; `Unauthenticated` for anybody else.
     ///
     /// # Errors

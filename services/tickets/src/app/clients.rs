@@ -9,6 +9,7 @@ use portico_proto::common::v1::{Role as WireRole, Visibility};
 use portico_proto::identity::v1 as wire;
 use portico_proto::identity::v1::captcha_service_client::CaptchaServiceClient;
 use portico_proto::identity::v1::people_service_client::PeopleServiceClient;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::domain::ids::{OrganizationId, PersonId};
@@ -95,6 +96,11 @@ impl Identity {
         });
         sent.await.map(|_| ())
     }
+}
+
+/// A request id for a peer, derived from the one of the request that needs it: the same each time, and within the bounds.
+pub fn derived(key: &str, what: &str) -> String {
+    hex::encode(Sha256::digest(format!("{key}\n{what}")))
 }
 
 /// Whose person is wanted.

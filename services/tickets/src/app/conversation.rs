@@ -24,6 +24,7 @@ use crate::domain::priority::Weights;
 use crate::domain::ticket::{Place, Ticket};
 use crate::store;
 use crate::store::item::ItemFound;
+use crate::store::ticket::Handle;
 
 /// A comment as a caller gave it; texts are within their bounds already.
 #[derive(Debug, Clone)]
@@ -48,23 +49,25 @@ impl Tickets {
     /// # Errors
     /// What the rules, the state or the version say.
     pub async fn comment(&self, asker: &Asker, number: &str, input: CommentInput) -> Result<CommentAnswer, Error> {
-        self.comment_from(asker, number, input, &Self::uploaders(asker)).await
+        let number = number.to_uppercase();
+        self.comment_from(asker, Handle::Number(&number), input, &Self::uploaders(asker), None).await
     }
 
-    /// The same, with files that somebody else has taken in for the asker.
+    /// The same, with files that somebody else has taken in for the asker, and with what somebody vouched for.
     pub(super) async fn comment_from(
         &self,
         asker: &Asker,
-        number: &str,
+        handle: Handle<'_>,
         input: CommentInput,
         uploaders: &[String],
+        vouched: Option<Relation>,
     ) -> Result<CommentAnswer, Error> {
         let viewer = asker.viewer()?.clone();
         let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
         if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
             return view::stored(&answer);
         }
-        let opened = self.open(&mut conn, asker, number).await?;
+        let opened = self.open_vouched(&mut conn, asker, handle, vouched).await?;
         let now = self.now();
         let (item, ticket) = (ItemId::new(self.random.uuid(now)), &opened.found.case.ticket);
         let hook = Hook { ticket: ticket.id, item, internal: input.visibility == Some(Visibility::Internal) };
@@ -73,6 +76,7 @@ impl Tickets {
         let CommentInput { body, visibility, next, .. } = input;
         let comment = Comment { item, body, visibility, channel: viewer.channel, next };
         let mut order = Order::new(Command::Comment(comment), Wants::Comment(Box::new(new)), input.etag);
+        order.vouched = vouched;
         order.files.clone_from(&claimed.files);
         order.claims.clone_from(&claimed.claims);
         order.names.extend(asker.facts().map(|facts| (facts.id.uuid(), facts.name.clone())));

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Tickets;
 use super::asker::Asker;
-use super::clients::{CaptchaAnswer, Ensure};
+use super::clients::{CaptchaAnswer, Ensure, derived};
 use super::emit::{Emission, Scene, emit};
 use super::refusal;
 use super::upload::{Claimed, Hook, used_before, words};
@@ -72,6 +72,8 @@ pub struct NewInput {
     pub assignee: Option<PersonId>,
     /// Agents only.
     pub group: Option<GroupId>,
+    /// How it came in; `None`: as the asker's door says.
+    pub channel: Option<Channel>,
 }
 
 /// Who a guest says they are.
@@ -93,6 +95,8 @@ pub(super) struct Draft {
     pub invitees: Vec<PersonFacts>,
     pub names: HashMap<Uuid, String>,
     pub claimed: Claimed,
+    /// It came by mail: its Cc see nothing until somebody confirms them.
+    pub from_mail: bool,
 }
 
 impl Tickets {
@@ -134,7 +138,7 @@ impl Tickets {
         }
     }
 
-    async fn check_quota(
+    pub(super) async fn check_quota(
         &self,
         conn: &mut PortalConn,
         asker: &Asker,
@@ -165,8 +169,10 @@ impl Tickets {
         let requester = self.requester(conn, asker, input).await?;
         let mut invitees = Vec::new();
         for email in &input.collaborators {
-            let request_id = format!("{}:{email}", input.request.key);
-            let asked = Ensure { portal: &asker.portal, request_id, email, name: "", invite: true };
+            let request_id = derived(&input.request.key, email);
+            // A Cc of a mail is invited once somebody confirms it.
+            let invite = input.channel != Some(Channel::Email);
+            let asked = Ensure { portal: &asker.portal, request_id, email, name: "", invite };
             let found = self.ensure(conn, &asked, asker.deadline).await.map_err(|error| of_field(error, "collaborators"))?;
             invitees.push(found);
         }
@@ -194,7 +200,7 @@ impl Tickets {
             subject: input.subject.clone(),
             description: input.description.clone(),
             ticket_type: input.ticket_type,
-            channel,
+            channel: input.channel.unwrap_or(channel),
             asker: who,
             place,
             weights: input.weights,
@@ -204,7 +210,7 @@ impl Tickets {
             group: input.group,
             follow_up_of: None,
         };
-        Ok(Draft { new, actor, requester, invitees, names, claimed: Claimed::default() })
+        Ok(Draft { new, actor, requester, invitees, names, claimed: Claimed::default(), from_mail: input.channel == Some(Channel::Email) })
     }
 
     /// Checks what is chosen from the catalogue and the agents, and learns its names.
@@ -237,7 +243,7 @@ impl Tickets {
             let found = self.person(conn, &asker.portal, PersonId::new(id), asker.deadline).await?;
             return found.map(Some).ok_or_else(unknown);
         }
-        let request_id = format!("{}:requester", input.request.key);
+        let request_id = derived(&input.request.key, "requester");
         let asked = Ensure { portal: &asker.portal, request_id, email: named, name: &input.contact_name, invite: true };
         self.ensure(conn, &asked, asker.deadline).await.map(Some).map_err(|error| of_field(error, "requester"))
     }
@@ -307,8 +313,7 @@ impl Tickets {
                 id: CollaboratorId::new(self.random.uuid(now)),
                 person: person.id,
                 registered: person.registered,
-                staff: person.is_staff(),
-                state: if draft.actor == Actor::System { CollaboratorState::Pending } else { CollaboratorState::Active },
+                state: if draft.from_mail { CollaboratorState::Pending } else { CollaboratorState::Active },
                 access: Access::Write,
                 expires_at: None,
             });

@@ -2,17 +2,24 @@
 
 pub mod aggregate;
 pub mod asker;
+pub mod attachment;
 pub mod catalog;
 pub mod clients;
+pub mod collaborator;
 pub mod conversation;
 pub mod create;
 mod emit;
 mod follow_up;
+pub mod guest;
+pub mod inbound;
 pub mod item_view;
 pub mod list;
 pub mod people;
 mod refusal;
+pub mod render;
+mod render_text;
 pub mod ticket;
+pub mod timer;
 mod upload;
 pub mod view;
 

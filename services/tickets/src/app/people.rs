@@ -101,6 +101,8 @@ impl Tickets {
                 links: Links::default(),
                 files: Vec::new(),
                 claims: Vec::new(),
+                not_before: None,
+                vouched: None,
             };
             let asked = Asked { portal: portal.clone(), id, actor: "system".to_owned(), request: None };
             match self.directory.ask(asked, ask, deadline).await {

@@ -48,11 +48,12 @@ pub(super) struct Order {
     pub names: HashMap<Uuid, String>,
     pub files: Vec<AttachmentRow>,
     pub claims: Vec<Claim>,
+    pub vouched: Option<Relation>,
 }
 
 impl Order {
     pub(super) fn new(command: Command, wants: Wants, etag: Option<i64>) -> Self {
-        Self { command, wants, etag, names: HashMap::new(), files: Vec::new(), claims: Vec::new() }
+        Self { command, wants, etag, names: HashMap::new(), files: Vec::new(), claims: Vec::new(), vouched: None }
     }
 }
 
@@ -83,12 +84,22 @@ impl Tickets {
 
     /// Finds a ticket that the asker may see.
     pub(super) async fn open(&self, conn: &mut PortalConn, asker: &Asker, number: &str) -> Result<Opened, Error> {
+        self.open_vouched(conn, asker, Handle::Number(&number.to_uppercase()), None).await
+    }
+
+    /// The same by another handle, and with what somebody vouched for.
+    pub(super) async fn open_vouched(
+        &self,
+        conn: &mut PortalConn,
+        asker: &Asker,
+        handle: Handle<'_>,
+        vouched: Option<Relation>,
+    ) -> Result<Opened, Error> {
         let viewer = asker.viewer()?;
         let rules = self.rules(&asker.portal).await?;
-        let number = number.to_uppercase();
-        let found = store::ticket::find(conn, &asker.portal, Handle::Number(&number), Some(viewer.person)).await?;
+        let found = store::ticket::find(conn, &asker.portal, handle, Some(viewer.person)).await?;
         let found = found.ok_or(Error::NOT_FOUND)?;
-        let relation = relation(&found.case.ticket, viewer, self.now()).ok_or(Error::NOT_FOUND)?;
+        let relation = relation(&found.case.ticket, viewer, self.now()).or(vouched).ok_or(Error::NOT_FOUND)?;
         Ok(Opened { found, relation, rules })
     }
 
@@ -117,6 +128,8 @@ impl Tickets {
             links: Links { parent: case.parent_number, follow_ups: case.follow_ups },
             files: order.files,
             claims: order.claims,
+            not_before: None,
+            vouched: order.vouched,
         };
         let asked = Asked { portal: asker.portal.clone(), id: case.ticket.id, actor: asker.name.clone(), request: Some(request) };
         self.directory.ask(asked, ask, asker.deadline).await

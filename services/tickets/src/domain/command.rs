@@ -49,8 +49,6 @@ pub struct Invitee {
     pub person: PersonId,
     /// Whether they have an account.
     pub registered: bool,
-    /// Agents and administrators see every ticket anyway.
-    pub staff: bool,
     /// Whether they see it at once.
     pub state: CollaboratorState,
     /// What they may do.

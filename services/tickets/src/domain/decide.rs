@@ -157,7 +157,7 @@ fn share(ticket: &Ticket, actor: Actor, invitee: &Invitee, now: OffsetDateTime) 
     if invitee.expires_at.is_some_and(|end| end <= now) {
         return Err(Refusal::field("expires_at", "invalid", "Choose a time in the future."));
     }
-    if ticket.requester == Some(invitee.person) || invitee.staff {
+    if ticket.requester == Some(invitee.person) {
         return Err(Refusal::field("email", "has_access", "This person sees the ticket already."));
     }
     let present = ticket.share_of(invitee.person);

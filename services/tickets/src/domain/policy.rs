@@ -136,12 +136,19 @@ pub struct Rules {
     pub ticket_prefix: String,
     /// How much one person may do.
     pub limits: Limits,
+    /// The portal's own words, such as what it calls a ticket.
+    pub words: BTreeMap<String, String>,
 }
 
 impl Rules {
     /// The word of this portal for a status.
     pub fn label(&self, status: Status, sub_status: Option<&str>) -> String {
         status.label(self.status_labels.get(status.name()).map(String::as_str), sub_status)
+    }
+
+    /// What this portal calls a ticket, in the middle of a sentence.
+    pub fn word(&self) -> String {
+        self.words.get("ticket").filter(|word| !word.trim().is_empty()).map_or_else(|| "request".to_owned(), |word| word.to_lowercase())
     }
 
     /// The prefix of the numbers that this portal gives from now on.

@@ -1,5 +1,7 @@
 //! The one place where domain events become stored bytes: ids, states, versions, names of fields. Never a text, name or address.
 
+use portico_chassis::db::PortalConn;
+use portico_chassis::error::Error;
 use portico_chassis::journal::{AggregateRef, NewEvent};
 use portico_proto::events::v1::tickets_event::Event as Body;
 use portico_proto::events::v1::{
@@ -7,11 +9,12 @@ use portico_proto::events::v1::{
     TicketKeptOpen, TicketNotice, TicketRated, TicketReminderDue, TicketState, TicketStatusChanged, TicketVerified, TicketsEvent,
     event_body,
 };
+use prost::Message;
 use uuid::Uuid;
 
 use crate::domain::access::Actor;
 use crate::domain::event::Event;
-use crate::domain::ids::{GroupId, OrganizationId, PersonId, TicketId};
+use crate::domain::ids::{GroupId, OrganizationId, PersonId, PortalId, TicketId};
 use crate::domain::kinds::{CollaboratorState, DueKind, Reason, Visibility};
 use crate::domain::notice::Notice;
 use crate::domain::ticket::Ticket;
@@ -128,4 +131,74 @@ fn body(event: &Event, actor: Actor, after: &Ticket, around: Circumstances) -> B
 
 fn text(id: Option<Uuid>) -> String {
     id.map_or_else(String::new, |id| id.to_string())
+}
+
+/// A stored event, as far as a mail or bell is made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Happened {
+    /// To which ticket.
+    pub ticket: TicketId,
+    /// Which version it brought the ticket to.
+    pub version: i64,
+    /// When.
+    pub at: time::OffsetDateTime,
+    /// What.
+    pub what: What,
+}
+
+/// What a stored event says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// The ticket came to be, or found its requester.
+    Created,
+    /// A comment or note; the flag: the next versions say how the status moved.
+    Commented {
+        /// Agents only.
+        internal: bool,
+        /// The next versions say how the status moved.
+        with_status: bool,
+    },
+    /// The status moved.
+    Moved,
+    /// Fields were changed.
+    Changed,
+    /// The customer rated.
+    Rated,
+    /// A reminder fell due.
+    Reminded,
+    /// Somebody got a share.
+    Shared,
+    /// Nothing that anybody is told.
+    Other,
+}
+
+/// Finds a stored event of this service.
+pub async fn find(conn: &mut PortalConn, portal: &PortalId, event: Uuid) -> Result<Option<Happened>, Error> {
+    let row: Option<(Uuid, i64, time::OffsetDateTime, Vec<u8>)> = sqlx::query_as(
+        "SELECT aggregate_id, version, at, body FROM journal WHERE portal = $1 AND event_id = $2 AND aggregate_kind = 'ticket'",
+    )
+    .bind(portal.as_str())
+    .bind(event)
+    .fetch_optional(&mut **conn)
+    .await?;
+    let Some((ticket, version, at, bytes)) = row else { return Ok(None) };
+    let body = EventBody::decode(bytes.as_slice()).map_err(Error::internal)?;
+    let what = match body.body {
+        Some(event_body::Body::Tickets(message)) => message.event.map_or(What::Other, |event| what(&event)),
+        _ => What::Other,
+    };
+    Ok(Some(Happened { ticket: TicketId::new(ticket), version, at, what }))
+}
+
+fn what(event: &Body) -> What {
+    match event {
+        Body::TicketCreated(_) | Body::TicketVerified(_) => What::Created,
+        Body::CommentAdded(said) => What::Commented { internal: said.internal, with_status: said.with_status_change },
+        Body::StatusChanged(_) => What::Moved,
+        Body::FieldsChanged(_) => What::Changed,
+        Body::Rated(_) => What::Rated,
+        Body::ReminderDue(_) => What::Reminded,
+        Body::CollaboratorAdded(_) => What::Shared,
+        _ => What::Other,
+    }
 }

@@ -137,7 +137,7 @@ pub async fn counts(
     for (place, filter) in filters.iter().enumerate() {
         sql.push(if place == 0 { "(SELECT count(*) FROM (" } else { ", (SELECT count(*) FROM (" });
         for (index, branch) in branches(sight, filter.scope).into_iter().enumerate() {
-            sql.push(if index == 0 { "(SELECT FROM ticket t" } else { " UNION ALL (SELECT FROM ticket t" });
+            sql.push(if index == 0 { "(SELECT 1 FROM ticket t" } else { " UNION ALL (SELECT 1 FROM ticket t" });
             push_where(&mut sql, portal, sight, branch, filter, now);
             sql.push(" LIMIT ").push_bind(cap).push(")");
         }

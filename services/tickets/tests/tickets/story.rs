@@ -1,8 +1,6 @@
 //! The story of one case, from the first word to the follow-up (CR-13 to CR-22, LC-2 to LC-18, CF-1 to CF-9).
 
-mod common;
-
-use common::World;
+use crate::common::World;
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::{ItemKind, Status};
 
@@ -73,10 +71,10 @@ async fn a_follow_up_keeps_what_is_not_said_anew() {
             ..wire::CreateTicketRequest::default()
         }),
     };
-    let refused = common::told(world.tickets().create_follow_up(world.stage.as_person(&world.alice, follow_up(world.key()))).await);
+    let refused = crate::common::told(world.tickets().create_follow_up(world.stage.as_person(&world.alice, follow_up(world.key()))).await);
     assert_eq!(refused.unwrap_err().code(), "invalid_transition");
     world.reply(&world.agent, "DEMO-1", "Corrected", Status::Resolved).await.unwrap();
-    let made = common::told(world.tickets().create_follow_up(world.stage.as_person(&world.alice, follow_up(world.key()))).await).unwrap();
+    let made = crate::common::told(world.tickets().create_follow_up(world.stage.as_person(&world.alice, follow_up(world.key()))).await).unwrap();
     let made = made.ticket.unwrap();
     assert_eq!((made.number.as_str(), made.subject.as_str(), made.contact_name.as_str()), ("DEMO-2", "Invoice 7", "Mr Fox"));
     assert_eq!(made.follow_up_of, "DEMO-1");

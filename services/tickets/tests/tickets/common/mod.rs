@@ -7,11 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use neighbour::{Neighbour, facts};
-use portico_chassis::auth::{Person, Role, Visibility};
+use portico_chassis::auth::{Keys, Person, Role, Visibility};
+use portico_chassis::blobs::{Blobs, Upload};
 use portico_chassis::error::Error;
 use portico_chassis::run::Running;
 use portico_chassis::testing::{Stage, organization, person};
+use portico_proto::common::v1::render_service_client::RenderServiceClient;
+use portico_proto::common::v1::{RenderForRequest, RenderForResponse, UploadTicket};
+use portico_proto::events::v1::events_service_client::EventsServiceClient;
+use portico_proto::events::v1::{Envelope, PullRequest, TicketsEvent, event_body};
 use portico_proto::tickets::v1 as wire;
+use portico_proto::tickets::v1::attachments_service_client::AttachmentsServiceClient;
+use portico_proto::tickets::v1::collaborators_service_client::CollaboratorsServiceClient;
+use portico_proto::tickets::v1::guest_service_client::GuestServiceClient;
+use portico_proto::tickets::v1::inbound_service_client::InboundServiceClient;
 use portico_proto::tickets::v1::catalog_service_client::CatalogServiceClient;
 use portico_proto::tickets::v1::conversation_service_client::ConversationServiceClient;
 use portico_proto::tickets::v1::tickets_service_client::TicketsServiceClient;
@@ -205,6 +214,92 @@ impl World {
             ..wire::ReopenTicketRequest::default()
         };
         told(self.tickets().reopen_ticket(self.stage.as_person(who, request)).await)
+    }
+
+    pub fn collaborators(&self) -> CollaboratorsServiceClient<Channel> {
+        CollaboratorsServiceClient::new(self.channel.clone())
+    }
+
+    pub fn attachments(&self) -> AttachmentsServiceClient<Channel> {
+        AttachmentsServiceClient::new(self.channel.clone())
+    }
+
+    pub fn inbound(&self) -> InboundServiceClient<Channel> {
+        InboundServiceClient::new(self.channel.clone())
+    }
+
+    pub fn guests(&self) -> GuestServiceClient<Channel> {
+        GuestServiceClient::new(self.channel.clone())
+    }
+
+    pub async fn share(&self, who: &Person, number: &str, email: &str) -> Result<wire::Collaborator, Error> {
+        let request = wire::AddCollaboratorRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            number: number.to_owned(),
+            email: email.to_owned(),
+            ..wire::AddCollaboratorRequest::default()
+        };
+        told(self.collaborators().add_collaborator(self.stage.as_person(who, request)).await)
+    }
+
+    pub async fn unshare(&self, who: &Person, number: &str, id: &str) -> Result<(), Error> {
+        let request = wire::RemoveCollaboratorRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            number: number.to_owned(),
+            collaborator_id: id.to_owned(),
+        };
+        told(self.collaborators().remove_collaborator(self.stage.as_person(who, request)).await).map(|_| ())
+    }
+
+    /// What a mail or bell about an event says to somebody.
+    pub async fn render(&self, event: &str, recipient: &str, kind: &str) -> Result<RenderForResponse, Error> {
+        let request = RenderForRequest {
+            portal: "demo".to_owned(),
+            event_id: event.to_owned(),
+            recipient: recipient.to_owned(),
+            kind: kind.to_owned(),
+        };
+        let mut client = RenderServiceClient::new(self.channel.clone());
+        told(client.render_for(self.stage.as_service("notifier", request)).await)
+    }
+
+    /// The journal's events of the tickets service, in order.
+    pub async fn events(&self) -> Vec<(Envelope, TicketsEvent)> {
+        let mut client = EventsServiceClient::new(self.channel.clone());
+        let (mut all, mut after_position) = (Vec::new(), 0);
+        loop {
+            let request = self.stage.as_service("notifier", PullRequest { after_position });
+            let page = told(client.pull(request).await).unwrap();
+            let Some(last) = page.events.last() else { return all };
+            after_position = last.position;
+            for envelope in page.events {
+                if let Some(event_body::Body::Tickets(event)) = envelope.body.clone().and_then(|body| body.body) {
+                    all.push((envelope, event));
+                }
+            }
+        }
+    }
+
+    /// Takes an upload in, as the gateway does.
+    pub async fn upload(&self, uploader: &str, name: &str, content: &'static [u8]) -> UploadTicket {
+        let blobs = Blobs::open(&format!("file://{}", self.stage.path("blobs").display())).unwrap();
+        let id = uuid::Uuid::now_v7();
+        let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from_static(content))]);
+        let stored = blobs.put(&format!("staging/{id}"), chunks, 1_000_000).await.unwrap();
+        let upload = Upload {
+            id,
+            portal: "demo".parse().unwrap(),
+            uploader: uploader.to_owned(),
+            sha256: stored.sha256,
+            size: stored.size,
+            name: name.to_owned(),
+            content_type: "text/plain".to_owned(),
+            expires: i64::MAX,
+        };
+        let keys = Keys::read(&self.stage.path("keys"), "gateway").unwrap();
+        UploadTicket { token: upload.ticket(&keys).unwrap() }
     }
 
     /// Waits until the settings document is in effect.

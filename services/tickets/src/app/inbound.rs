@@ -1,0 +1,243 @@
+//! Mail that came in: who wrote it, and what it means.
+
+use portico_chassis::db::PortalConn;
+use portico_chassis::deadline::Deadline;
+use portico_chassis::error::Error;
+use portico_chassis::ids::PortalId;
+use portico_chassis::journal::{Replay, RequestKey, replay};
+use sha2::{Digest, Sha256};
+
+use super::Tickets;
+use super::aggregate::CommentAnswer;
+use super::asker::Asker;
+use super::clients::{CaptchaAnswer, Ensure, derived};
+use super::conversation::CommentInput;
+use super::create::{GuestInput, NewInput};
+use super::upload::Hook;
+use super::view::TicketView;
+use crate::domain::access::{Relation, relation};
+use crate::domain::command::Next;
+use crate::domain::ids::{PersonId, TicketId};
+use crate::domain::kinds::{Access, Channel, TicketType};
+use crate::domain::person::PersonFacts;
+use crate::domain::priority::Weights;
+use crate::domain::reply::may_write;
+use crate::domain::ticket::Place;
+use crate::store;
+use crate::store::ticket::Handle;
+
+/// Under this name the inbound door takes the files of mails in.
+const DOOR: &str = "service:notifier";
+
+/// A mail, parsed and judged by the inbound door; texts are within their bounds already.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// In which portal.
+    pub portal: PortalId,
+    /// Names the mail.
+    pub message_id: String,
+    /// In lower case.
+    pub from: String,
+    /// As the mail says.
+    pub name: String,
+    /// The sender's domain is proven.
+    pub proven: bool,
+    /// The ticket and reader of a reply address whose MAC fits.
+    pub reply: Option<(TicketId, Option<PersonId>)>,
+    /// One line.
+    pub subject: String,
+    /// Markdown, quotes removed.
+    pub body: String,
+    /// Upload tickets.
+    pub uploads: Vec<String>,
+    /// In lower case.
+    pub cc: Vec<String>,
+    /// An agent accepted it as a comment.
+    pub accepted: bool,
+    /// Until when an answer is of use.
+    pub deadline: Deadline,
+}
+
+/// What became of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A ticket, and whether its writer is proven.
+    Ticket {
+        /// Its number.
+        number: String,
+        /// Its id.
+        id: String,
+        /// False: it waits for its address to be proven.
+        verified: bool,
+        /// The writer.
+        person: Option<PersonId>,
+    },
+    /// A comment; on a closed ticket the new one.
+    Comment {
+        /// The ticket's number.
+        number: String,
+        /// The ticket's id, when it is the one that was answered.
+        id: String,
+        /// The writer.
+        person: PersonId,
+    },
+    /// It waits for an agent.
+    Claimed,
+    /// No effect.
+    Ignored {
+        /// Stable, snake_case.
+        reason: &'static str,
+        /// The writer, when known.
+        person: Option<PersonId>,
+    },
+}
+
+impl Tickets {
+    /// Takes one mail; the same mail again has the same outcome and no second effect.
+    ///
+    /// # Errors
+    /// `Unavailable` when a peer is away: nothing was done, and the mail may come again.
+    pub async fn submit_mail(&self, mail: Mail) -> Result<Outcome, Error> {
+        self.rules(&mail.portal).await?;
+        let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
+        let request = request_of(&mail);
+        let person = self.sender(&mut conn, &mail).await?;
+        if let Replay::Answered(answer) = replay(&mut conn, &mail.portal, &request).await? {
+            return told(&answer, &mail, person.as_ref());
+        }
+        if person.as_ref().is_some_and(|person| !person.active) {
+            return Ok(Outcome::Ignored { reason: "suspended", person: None });
+        }
+        if mail.body.trim().is_empty() && mail.uploads.is_empty() {
+            return Ok(Outcome::Ignored { reason: "empty", person: person.map(|person| person.id) });
+        }
+        match (mail.reply, person) {
+            (Some((ticket, _)), Some(person)) => self.mail_comment(&mut conn, &mail, ticket, person, request).await,
+            (Some(_), None) => Ok(Outcome::Claimed),
+            (None, person) => self.mail_ticket(&mut conn, &mail, person, request).await,
+        }
+    }
+
+    /// The person who wrote, when the sender is proven or an agent said so.
+    async fn sender(&self, conn: &mut PortalConn, mail: &Mail) -> Result<Option<PersonFacts>, Error> {
+        if !mail.proven && !mail.accepted {
+            return Ok(None);
+        }
+        let request_id = derived(&mail.message_id, "mail");
+        let asked = Ensure { portal: &mail.portal, request_id, email: &mail.from, name: &mail.name, invite: mail.proven };
+        self.ensure(conn, &asked, mail.deadline).await.map(Some)
+    }
+
+    async fn mail_comment(
+        &self,
+        conn: &mut PortalConn,
+        mail: &Mail,
+        ticket: TicketId,
+        person: PersonFacts,
+        request: RequestKey,
+    ) -> Result<Outcome, Error> {
+        let Some(found) = store::ticket::find(conn, &mail.portal, Handle::Id(ticket), Some(person.id)).await? else {
+            return Ok(Outcome::Claimed);
+        };
+        let asker = Asker::of_facts(person.clone(), Channel::Email, mail.deadline);
+        let own = relation(&found.case.ticket, asker.viewer()?, self.now()).filter(|relation| may_write(*relation));
+        let vouched = mail.accepted.then_some(Relation::Collaborator(Access::Write));
+        if own.is_none() && vouched.is_none() {
+            return Ok(Outcome::Claimed);
+        }
+        let body = if mail.body.trim().is_empty() { "(only files)".to_owned() } else { mail.body.clone() };
+        let uploads = mail.uploads.clone();
+        let input = CommentInput { request, etag: None, body, uploads, visibility: None, next: Next::default() };
+        let said = self.comment_from(&asker, Handle::Id(ticket), input, &[DOOR.to_owned()], vouched).await;
+        let ignored = |reason| Ok(Outcome::Ignored { reason, person: Some(person.id) });
+        match said {
+            Ok(answer) => Ok(comment_outcome(answer, person.id)),
+            Err(Error::Conflict { code, meta, .. }) if code == "ticket_closed" => {
+                ignored(if meta.is_empty() { "ticket_closed" } else { "ticket_closed_follow_up" })
+            }
+            // An agent's mail to a closed ticket.
+            Err(Error::Conflict { code, .. }) if code == "invalid_transition" => ignored("ticket_closed"),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn mail_ticket(
+        &self,
+        conn: &mut PortalConn,
+        mail: &Mail,
+        person: Option<PersonFacts>,
+        request: RequestKey,
+    ) -> Result<Outcome, Error> {
+        let now = self.now();
+        let rules = self.rules(&mail.portal).await?;
+        let known = person.as_ref().map(|person| person.id);
+        let asker = match person {
+            Some(person) => Asker::of_facts(person, Channel::Email, mail.deadline),
+            None => Asker::of_service(mail.portal.clone(), DOOR, mail.deadline),
+        };
+        let input = new_input(mail, known.is_none(), request.clone());
+        match self.check_quota(conn, &asker, input.guest.as_ref(), &rules, now).await {
+            Err(Error::RateLimited { .. }) => return Ok(Outcome::Ignored { reason: "rate_limited", person: known }),
+            checked => checked?,
+        }
+        let mut draft = self.draft(conn, &asker, &input, now).await?;
+        let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
+        draft.claimed = self.claim(&asker, &[DOOR.to_owned()], &input.uploads, hook, now).await?;
+        let agents = self.agents(conn, &asker, None).await?;
+        let answer = self.commit_new(&asker, &draft, request, rules, &agents, now).await?;
+        self.settle(&draft.claimed).await;
+        let view: TicketView = super::view::stored(&answer)?;
+        Ok(Outcome::Ticket { number: view.number, id: view.id.to_string(), verified: view.verified, person: known })
+    }
+}
+
+/// A mail is taken once, and once more when an agent accepts it.
+fn request_of(mail: &Mail) -> RequestKey {
+    let key = format!("{}:{}", mail.message_id, mail.accepted);
+    let digest = hex::encode(Sha256::digest(key));
+    RequestKey { caller: DOOR.to_owned(), operation: "SubmitMail", key: digest, fingerprint: [0; 32] }
+}
+
+fn new_input(mail: &Mail, unproven: bool, request: RequestKey) -> NewInput {
+    let guest = unproven.then(|| GuestInput {
+        email: mail.from.clone(),
+        name: if mail.name.is_empty() { mail.from.clone() } else { mail.name.clone() },
+        captcha: CaptchaAnswer::default(),
+    });
+    let cc = mail.cc.iter().filter(|address| **address != mail.from).cloned();
+    NewInput {
+        request,
+        subject: mail.subject.clone(),
+        description: if mail.body.trim().is_empty() { "(only files)".to_owned() } else { mail.body.clone() },
+        place: Place::default(),
+        ticket_type: TicketType::Request,
+        weights: Weights::default(),
+        contact_name: String::new(),
+        // The Cc of somebody who proved nothing is forgotten.
+        collaborators: if unproven { Vec::new() } else { cc.collect() },
+        uploads: mail.uploads.clone(),
+        requester: None,
+        guest,
+        tags: Vec::new(),
+        assignee: None,
+        group: None,
+        channel: Some(Channel::Email),
+    }
+}
+
+/// The outcome of a mail that was taken before.
+fn told(answer: &[u8], mail: &Mail, person: Option<&PersonFacts>) -> Result<Outcome, Error> {
+    if let (Ok(answer), Some(person)) = (serde_json::from_slice::<CommentAnswer>(answer), person) {
+        return Ok(comment_outcome(answer, person.id));
+    }
+    let view: TicketView = super::view::stored(answer)?;
+    let person = person.filter(|_| mail.proven).map(|person| person.id);
+    Ok(Outcome::Ticket { number: view.number, id: view.id.to_string(), verified: view.verified, person })
+}
+
+fn comment_outcome(answer: CommentAnswer, person: PersonId) -> Outcome {
+    match answer.follow_up_number {
+        Some(number) => Outcome::Comment { number, id: String::new(), person },
+        None => Outcome::Comment { number: answer.ticket.number, id: answer.ticket.id.to_string(), person },
+    }
+}

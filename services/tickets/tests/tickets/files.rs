@@ -1,0 +1,50 @@
+//! Files: claimed once, by their uploader, read by whoever may read their item now (CR-17, CF-3, CF-6, S49, S51, S52, I11).
+
+use portico_proto::tickets::v1 as wire;
+
+use crate::common::{World, fields, told};
+
+#[tokio::test]
+async fn a_file_travels_with_its_words() {
+    let world = World::new().await;
+    let alice = world.alice.id.to_string();
+    let file = world.upload(&alice, "screen.txt", b"evidence").await;
+    let request = wire::CreateTicketRequest { uploads: vec![file.clone()], ..world.plain("With a file") };
+    let made = world.create(&world.alice, request).await.unwrap();
+    let item = world.timeline(&world.alice, &made.number).await.unwrap().remove(0);
+    assert_eq!((item.attachments.len(), item.attachments[0].name.as_str(), item.attachments[0].size), (1, "screen.txt", 8));
+
+    let read = |id: &str| wire::GetAttachmentBlobRequest { portal: "demo".into(), attachment_id: id.to_owned() };
+    let id = &item.attachments[0].id;
+    let blob = told(world.attachments().get_attachment_blob(world.stage.as_person(&world.bob, read(id))).await).unwrap();
+    let content = std::fs::read(world.stage.path("blobs").join(&blob.path)).unwrap();
+    assert_eq!(content, b"evidence");
+    let hidden = told(world.attachments().get_attachment_blob(world.stage.as_person(&world.carol, read(id))).await).unwrap_err();
+    let absent = told(world.attachments().get_attachment_blob(world.stage.as_person(&world.carol, read("x"))).await).unwrap_err();
+    assert_eq!(hidden, absent);
+
+    // Used once, and by its uploader only.
+    let again = wire::AddCommentRequest { uploads: vec![file], ..world.words(&made.number, "Again") };
+    assert_eq!(fields(&world.comment(&world.alice, again).await.unwrap_err()), ["uploads"]);
+    let foreign = world.upload(&alice, "a.txt", b"x").await;
+    let stolen = wire::AddCommentRequest { uploads: vec![foreign], ..world.words(&made.number, "Mine now") };
+    assert_eq!(fields(&world.comment(&world.bob, stolen).await.unwrap_err()), ["uploads"]);
+    let program = world.upload(&alice, "a.exe", b"MZ").await;
+    let refused = wire::AddCommentRequest { uploads: vec![program], ..world.words(&made.number, "Run it") };
+    assert_eq!(fields(&world.comment(&world.alice, refused).await.unwrap_err()), ["uploads"]);
+
+    let second = world.upload(&alice, "second.txt", b"more").await;
+    world.comment(&world.alice, wire::AddCommentRequest { uploads: vec![second], ..world.words(&made.number, "More") }).await.unwrap();
+    let list = |size, token: String| wire::ListAttachmentsRequest {
+        portal: "demo".into(),
+        number: made.number.clone(),
+        page: Some(portico_proto::common::v1::PageRequest { page_size: size, page_token: token }),
+    };
+    let page = told(world.attachments().list_attachments(world.stage.as_person(&world.alice, list(1, String::new()))).await).unwrap();
+    assert_eq!(page.files[0].attachment.as_ref().unwrap().name, "screen.txt");
+    let next = told(world.attachments().list_attachments(world.stage.as_person(&world.alice, list(1, page.next_page_token))).await).unwrap();
+    assert_eq!((next.files[0].attachment.as_ref().unwrap().name.as_str(), next.next_page_token.as_str()), ("second.txt", ""));
+    let found = world.list(&world.alice, wire::TicketFilter { q: "screen".into(), ..Default::default() }).await.unwrap();
+    assert_eq!(found, [made.number], "found by the name of a file");
+    world.end().await;
+}

@@ -1,0 +1,109 @@
+//! Mail that came in (CR-25, CF-5, S59, S60, S61).
+
+use portico_proto::tickets::v1 as wire;
+use portico_proto::tickets::v1::{MailOutcome, Status};
+
+use crate::common::{World, told};
+
+fn mail(id: &str, from: &str, proven: bool) -> wire::SubmitMailRequest {
+    wire::SubmitMailRequest {
+        portal: "demo".into(),
+        request_id: id.into(),
+        message_id: format!("{id}@mail.test"),
+        from_address: from.into(),
+        from_name: "From".into(),
+        proven,
+        subject: "By mail".into(),
+        body: "Hello by mail".into(),
+        ..wire::SubmitMailRequest::default()
+    }
+}
+
+async fn submit(world: &World, request: wire::SubmitMailRequest) -> wire::SubmitMailResponse {
+    told(world.inbound().submit_mail(world.stage.as_service("notifier", request)).await).unwrap()
+}
+
+#[tokio::test]
+async fn a_proven_sender_makes_a_ticket_once() {
+    let world = World::new().await;
+    let made = submit(&world, mail("m1", "Alice@acme.test", true)).await;
+    assert_eq!((made.outcome(), made.number.as_str(), made.person_id), (MailOutcome::TicketCreated, "DEMO-1", world.alice.id.to_string()));
+    assert_eq!(submit(&world, mail("m1", "alice@acme.test", true)).await.number, "DEMO-1", "the same Message-ID, the same outcome");
+    let ticket = world.get(&world.alice, "DEMO-1").await.unwrap();
+    assert_eq!((ticket.channel(), ticket.subject.as_str()), (wire::Channel::Email, "By mail"));
+    // Somebody unknown gets an account and an invitation.
+    let unknown = submit(&world, mail("m2", "new@else.test", true)).await;
+    assert_eq!(unknown.outcome(), MailOutcome::TicketCreated);
+    assert_eq!(world.neighbour.0.lock().unwrap().invited, ["new@else.test"]);
+    let empty = submit(&world, wire::SubmitMailRequest { body: " \n".into(), ..mail("m3", "alice@acme.test", true) }).await;
+    assert_eq!((empty.outcome(), empty.reason.as_str()), (MailOutcome::Ignored, "empty"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_unproven_sender_never_comments() {
+    let world = World::new().await;
+    let ticket = world.create(&world.alice, world.plain("Mine")).await.unwrap();
+    let reply = |id: &str, from: &str, proven| wire::SubmitMailRequest {
+        reply_ticket_id: ticket.id.clone(),
+        reply_reader_id: world.alice.id.to_string(),
+        ..mail(id, from, proven)
+    };
+    let fresh = submit(&world, wire::SubmitMailRequest { subject: format!("Re: [{}]", ticket.number), ..mail("m1", "alice@acme.test", false) }).await;
+    assert_eq!(fresh.outcome(), MailOutcome::UnverifiedTicket, "a number in the subject proves nothing");
+    assert_eq!(submit(&world, reply("m2", "alice@acme.test", false)).await.outcome(), MailOutcome::Claimed);
+    assert_eq!(submit(&world, reply("m3", "eve@else.test", true)).await.outcome(), MailOutcome::Claimed, "somebody else with the reply address");
+    let comments = |items: Vec<wire::TimelineItem>| items.into_iter().filter(|item| item.kind() == wire::ItemKind::Comment).count();
+    assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 0);
+    // An agent accepts the claim: a comment of its sender.
+    let accepted = wire::SubmitMailRequest { accepted_by: world.agent.id.to_string(), ..reply("m3", "eve@else.test", true) };
+    assert_eq!(submit(&world, accepted.clone()).await.outcome(), MailOutcome::CommentAdded);
+    assert_eq!(submit(&world, accepted).await.outcome(), MailOutcome::CommentAdded);
+    assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_by_mail_is_a_comment_of_its_reader() {
+    let world = World::new().await;
+    let ticket = world.create(&world.alice, world.plain("Mine")).await.unwrap();
+    world.reply(&world.agent, &ticket.number, "Which one?", Status::WaitingCustomer).await.unwrap();
+    let file = world.upload("service:notifier", "photo.txt", b"a photo").await;
+    let reply = |id: &str| wire::SubmitMailRequest {
+        reply_ticket_id: ticket.id.clone(),
+        reply_reader_id: world.alice.id.to_string(),
+        ..mail(id, "alice@acme.test", true)
+    };
+    let said = submit(&world, wire::SubmitMailRequest { uploads: vec![file], ..reply("m1") }).await;
+    assert_eq!((said.outcome(), said.number.as_str()), (MailOutcome::CommentAdded, ticket.number.as_str()));
+    assert_eq!(world.get(&world.alice, &ticket.number).await.unwrap().status(), Status::PendingSupport);
+    let items = world.timeline(&world.alice, &ticket.number).await.unwrap();
+    let comment = items.iter().rev().find(|item| item.kind() == wire::ItemKind::Comment).unwrap();
+    assert_eq!((comment.channel(), comment.attachments.len()), (wire::Channel::Email, 1));
+    // LC-17 by mail: a closed ticket goes on in a new one.
+    world.close(&world.alice, &ticket.number, 0, "").await.unwrap();
+    let late = submit(&world, reply("m2")).await;
+    assert_eq!((late.outcome(), late.number.as_str()), (MailOutcome::CommentAdded, "DEMO-2"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_cc_sees_nothing_until_it_is_confirmed() {
+    let world = World::new().await;
+    let cc = wire::SubmitMailRequest { cc: vec!["carol@globex.test".into(), "alice@acme.test".into()], ..mail("m1", "alice@acme.test", true) };
+    let made = submit(&world, cc).await;
+    assert_eq!(world.get(&world.carol, &made.number).await.unwrap_err().http_status(), 404);
+    let request = wire::ListCollaboratorsRequest { portal: "demo".into(), number: made.number.clone() };
+    let shares = told(world.collaborators().list_collaborators(world.stage.as_person(&world.alice, request)).await).unwrap().collaborators;
+    assert_eq!((shares.len(), shares[0].state()), (1, wire::CollaboratorState::Pending));
+    let confirm = wire::ConfirmCollaboratorRequest {
+        portal: "demo".into(),
+        request_id: world.key(),
+        number: made.number.clone(),
+        collaborator_id: shares[0].id.clone(),
+    };
+    let confirmed = told(world.collaborators().confirm_collaborator(world.stage.as_person(&world.alice, confirm)).await).unwrap();
+    assert_eq!(confirmed.state(), wire::CollaboratorState::Active);
+    world.get(&world.carol, &made.number).await.unwrap();
+    world.end().await;
+}

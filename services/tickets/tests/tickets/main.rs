@@ -1,0 +1,16 @@
+//! Black-box tests of the tickets service: the gRPC client, real PostgreSQL, and identity as its neighbour.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
+
+mod common;
+
+mod catalog;
+mod files;
+mod guests;
+mod inbound;
+mod input;
+mod permissions;
+mod render;
+mod requests;
+mod story;
+mod timers;
+mod visibility;

@@ -1,0 +1,40 @@
+//! Every method has a permission, and the database guards what the code forgets (S01, S66c).
+
+use prost::Message;
+
+use crate::common::World;
+
+#[test]
+fn every_method_of_the_contract_names_its_permission() {
+    let set = prost_types::FileDescriptorSet::decode(portico_proto::DESCRIPTORS).unwrap();
+    let mut methods: Vec<String> = Vec::new();
+    for file in &set.file {
+        if file.package() == "portico.tickets.v1" {
+            for service in &file.service {
+                methods.extend(service.method.iter().map(|method| format!("/portico.tickets.v1.{}/{}", service.name(), method.name())));
+            }
+        }
+    }
+    methods.push("/portico.common.v1.RenderService/RenderFor".into());
+    methods.sort();
+    let mut named: Vec<String> = portico_tickets::api::PERMISSIONS.iter().map(|(method, _)| (*method).to_owned()).collect();
+    named.sort();
+    assert_eq!(named, methods);
+}
+
+#[tokio::test]
+async fn a_query_that_forgets_the_portal_finds_nothing() {
+    let world = World::new().await;
+    world.create(&world.alice, world.plain("Guarded")).await.unwrap();
+    let mut conn = world.stage.inspect("tickets").await;
+    sqlx::query("SET ROLE test_tickets_app").execute(&mut conn).await.unwrap();
+    for table in ["ticket", "item", "attachment", "collaborator", "ticket_words", "ticket_seen", "person", "organization", "department", "product", "category", "agent_group"] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let seen: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut conn).await.unwrap();
+        assert_eq!(seen, 0, "{table}");
+    }
+    sqlx::query("SELECT set_config('portico.portals', 'demo', false)").execute(&mut conn).await.unwrap();
+    let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM ticket").fetch_one(&mut conn).await.unwrap();
+    assert_eq!(seen, 1);
+    world.end().await;
+}

@@ -1,0 +1,153 @@
+//! Who sees which ticket, and what of it (CO-1 to CO-6, S38, S51).
+use crate::common::World;
+use portico_proto::tickets::v1 as wire;
+use portico_proto::tickets::v1::{Scope, TicketFilter};
+
+fn scope(scope: Scope) -> TicketFilter {
+    TicketFilter { scope: scope.into(), ..TicketFilter::default() }
+}
+
+#[tokio::test]
+async fn alice_sees_her_own_bob_his_organisation_and_carol_nothing_of_theirs() {
+    let world = World::new().await;
+    world.create(&world.alice, world.plain("Of Alice")).await.unwrap();
+    world.create(&world.bob, world.plain("Of Bob")).await.unwrap();
+    world.create(&world.carol, world.plain("Of Carol")).await.unwrap();
+    for (who, visible) in [
+        (&world.alice, vec!["DEMO-1"]),
+        (&world.bob, vec!["DEMO-2", "DEMO-1"]),
+        (&world.carol, vec!["DEMO-3"]),
+        (&world.agent, vec!["DEMO-3", "DEMO-2", "DEMO-1"]),
+    ] {
+        assert_eq!(world.list(who, scope(Scope::Visible)).await.unwrap(), visible, "{}", who.name);
+        for number in ["DEMO-1", "DEMO-2", "DEMO-3"] {
+            let readable = visible.contains(&number);
+            assert_eq!(world.get(who, number).await.is_ok(), readable, "{} {number}", who.name);
+            assert_eq!(world.timeline(who, number).await.is_ok(), readable);
+            assert_eq!(world.comment(who, world.words(number, "Hello")).await.is_ok(), readable);
+            let count = world.count(who, TicketFilter { number: number.into(), ..scope(Scope::Visible) }).await;
+            assert_eq!(count == 1, readable);
+        }
+    }
+    assert_eq!(world.list(&world.alice, TicketFilter::default()).await.unwrap(), ["DEMO-1"], "a customer's default is mine");
+    assert_eq!(world.list(&world.bob, scope(Scope::Organization)).await.unwrap(), ["DEMO-2", "DEMO-1"]);
+    assert_eq!(world.list(&world.alice, scope(Scope::Organization)).await.unwrap(), ["DEMO-1"], "without organization visibility only her own");
+    assert_eq!(world.list(&world.alice, scope(Scope::All)).await.unwrap_err().http_status(), 403);
+    let absent = world.get(&world.carol, "DEMO-99").await.unwrap_err();
+    assert_eq!(world.get(&world.carol, "DEMO-1").await.unwrap_err(), absent, "hidden and absent look alike");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_of_another_portal_is_worth_nothing_here() {
+    let world = World::new().await;
+    world.create(&world.alice, world.plain("Of Alice")).await.unwrap();
+    world.neighbour.set("other", &crate::common::helpdesk());
+    let mut stranger = world.alice.clone();
+    stranger.portal = "other".parse().unwrap();
+    assert_eq!(world.get(&stranger, "DEMO-1").await.unwrap_err().http_status(), 401);
+    let request = wire::GetTicketRequest { portal: "other".into(), number: "DEMO-1".into() };
+    let there = crate::common::told(world.tickets().get_ticket(world.stage.as_person(&stranger, request)).await);
+    assert_eq!(there.unwrap_err().http_status(), 404);
+    let nowhere = wire::GetTicketRequest { portal: "nowhere".into(), number: "DEMO-1".into() };
+    let guest = crate::common::told(world.tickets().get_ticket(world.stage.as_guest("street", nowhere)).await);
+    assert_eq!(guest.unwrap_err().http_status(), 401);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_collaborator_sees_this_ticket_only_until_the_share_ends() {
+    // CO-3, CO-4, CO-5.
+    let world = World::new().await;
+    world.create(&world.alice, world.plain("Shared")).await.unwrap();
+    world.create(&world.alice, world.plain("Private")).await.unwrap();
+    let share = world.share(&world.alice, "DEMO-1", "Carol@Globex.test").await.unwrap();
+    assert_eq!((share.email.as_str(), share.name.as_str(), share.state()), ("carol@globex.test", "", wire::CollaboratorState::Active));
+    assert_eq!(world.list(&world.carol, scope(Scope::Collaborating)).await.unwrap(), ["DEMO-1"]);
+    assert_eq!(world.list(&world.alice, scope(Scope::Shared)).await.unwrap(), ["DEMO-1"]);
+    let seen = world.get(&world.carol, "DEMO-1").await.unwrap();
+    assert_eq!(seen.requester.as_ref().unwrap().email, "", "an outsider is not told addresses");
+    let may = seen.actions.unwrap();
+    assert!(may.comment && may.leave && !may.close && !may.reopen && !may.add_collaborator && !may.rate);
+    assert!(world.get(&world.carol, "DEMO-2").await.is_err());
+    world.comment(&world.carol, world.words("DEMO-1", "I can help")).await.unwrap();
+    assert_eq!(world.close(&world.carol, "DEMO-1", 0, "").await.unwrap_err().http_status(), 403);
+    assert_eq!(world.share(&world.carol, "DEMO-1", "eve@else.test").await.unwrap_err().http_status(), 403);
+
+    let request = wire::ListCollaboratorsRequest { portal: "demo".into(), number: "DEMO-1".into() };
+    let shares = crate::common::told(world.collaborators().list_collaborators(world.stage.as_person(&world.alice, request)).await).unwrap();
+    assert_eq!(shares.collaborators[0].name, "Carol", "once she acted her name is known");
+
+    // An address without an account gets the same answer, and an invitation.
+    let unknown = world.share(&world.bob, "DEMO-1", "nobody@else.test").await.unwrap();
+    assert_eq!((unknown.name.as_str(), unknown.state()), ("", wire::CollaboratorState::Active));
+    assert_eq!(world.neighbour.0.lock().unwrap().invited, ["nobody@else.test"]);
+
+    world.unshare(&world.alice, "DEMO-1", &share.id).await.unwrap();
+    assert_eq!(world.get(&world.carol, "DEMO-1").await.unwrap_err().http_status(), 404);
+    assert!(world.list(&world.carol, scope(Scope::Visible)).await.unwrap().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_collaborator_may_leave_and_a_share_may_run_out() {
+    let world = World::new().await;
+    world.create(&world.alice, world.plain("Shared")).await.unwrap();
+    let share = world.share(&world.alice, "DEMO-1", "carol@globex.test").await.unwrap();
+    world.unshare(&world.carol, "DEMO-1", &share.id).await.unwrap();
+    assert!(world.get(&world.carol, "DEMO-1").await.is_err());
+    let soon = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap() + std::time::Duration::from_secs(2);
+    let request = wire::AddCollaboratorRequest {
+        portal: "demo".into(),
+        request_id: world.key(),
+        number: "DEMO-1".into(),
+        email: "carol@globex.test".into(),
+        access: wire::CollaboratorAccess::Read.into(),
+        expires_at: Some(prost_types::Timestamp { seconds: soon.as_secs() as i64, nanos: 0 }),
+    };
+    crate::common::told(world.collaborators().add_collaborator(world.stage.as_person(&world.alice, request)).await).unwrap();
+    let seen = world.get(&world.carol, "DEMO-1").await.unwrap();
+    assert!(!seen.actions.unwrap().comment, "a reader does not write");
+    assert_eq!(world.comment(&world.carol, world.words("DEMO-1", "Hi")).await.unwrap_err().http_status(), 403);
+    portico_chassis::testing::eventually("the share's end", || async { world.get(&world.carol, "DEMO-1").await.err().map(|_| ()) }).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_internal_note_leaves_no_trace_for_customers() {
+    // CF-1, S38: not in the timeline, not in the ticket, not in lists and counts, not by searching.
+    let world = World::new().await;
+    world.create(&world.alice, world.plain("Printer")).await.unwrap();
+    world.share(&world.alice, "DEMO-1", "carol@globex.test").await.unwrap();
+    let mut before = Vec::new();
+    for who in [&world.alice, &world.bob, &world.carol] {
+        before.push((world.get(who, "DEMO-1").await.unwrap(), world.timeline(who, "DEMO-1").await.unwrap()));
+    }
+    let file = world.upload(&world.agent.id.to_string(), "zebrafile.txt", b"secret").await;
+    let note = wire::AddCommentRequest {
+        visibility: wire::ItemVisibility::Internal.into(),
+        uploads: vec![file],
+        ..world.words("DEMO-1", "The customer is a zebracorn")
+    };
+    let noted = world.comment(&world.agent, note).await.unwrap().item.unwrap();
+    world.update(&world.agent, "DEMO-1", &["tags"], wire::TicketChanges { tags: vec!["zebratag".into()], ..Default::default() }).await.unwrap();
+    for (who, (ticket, timeline)) in [&world.alice, &world.bob, &world.carol].into_iter().zip(before) {
+        assert_eq!(world.get(who, "DEMO-1").await.unwrap(), ticket, "{} sees a change", who.name);
+        assert_eq!(world.timeline(who, "DEMO-1").await.unwrap(), timeline);
+        for q in ["zebracorn", "zebrafile", "zebra"] {
+            let filter = TicketFilter { q: q.into(), ..scope(Scope::Visible) };
+            assert!(world.list(who, filter.clone()).await.unwrap().is_empty());
+            assert_eq!(world.count(who, filter).await, 0);
+        }
+        let request = wire::GetAttachmentBlobRequest { portal: "demo".into(), attachment_id: noted.attachments[0].id.clone() };
+        let blob = crate::common::told(world.attachments().get_attachment_blob(world.stage.as_person(who, request)).await);
+        assert_eq!(blob.unwrap_err().http_status(), 404);
+        let request = wire::ListAttachmentsRequest { portal: "demo".into(), number: "DEMO-1".into(), page: None };
+        let files = crate::common::told(world.attachments().list_attachments(world.stage.as_person(who, request)).await).unwrap();
+        assert!(files.files.is_empty());
+    }
+    assert_eq!(world.list(&world.agent, TicketFilter { q: "zebracorn".into(), ..TicketFilter::default() }).await.unwrap(), ["DEMO-1"]);
+    let told: Vec<String> = world.events().await.into_iter().flat_map(|(_, event)| event.notices).filter(|notice| notice.kind == "ticket_update").flat_map(|notice| notice.person_ids).collect();
+    assert!(!told.contains(&world.alice.id.to_string()), "nobody on the customer's side was told");
+    world.end().await;
+}
