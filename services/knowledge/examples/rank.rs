@@ -11,14 +11,14 @@ use std::time::Instant;
 
 use portico_knowledge::domain::search::document::{Reader, SearchDocument, SearchKind};
 use portico_knowledge::domain::search::tuning::Tuning;
-use portico_knowledge::store::index::{SearchIndex, Wanted};
+use portico_knowledge::store::index::{IndexReading, IndexWriting, Wanted};
 
 fn main() -> anyhow::Result<()> {
     let folders: Vec<PathBuf> = std::env::args().skip(1).map(PathBuf::from).collect();
     let half = std::env::var("RANK_SET").unwrap_or_else(|_| "dev".to_owned());
     let copies: usize = std::env::var("RANK_COPIES").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     let tuning: Tuning = serde_json::from_str(&std::env::var("RANK_TUNING").unwrap_or_else(|_| "{}".to_owned()))?;
-    let mut index = SearchIndex::in_memory(tuning)?;
+    let mut index = IndexWriting::in_memory(tuning)?;
     let begin = Instant::now();
     let mut documents = 0;
     for folder in &folders {
@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     println!("{documents} documents indexed in {} ms", begin.elapsed().as_millis());
     for folder in &folders {
         for variant in ["plain", "typo", "prefix"] {
-            measure(&index, folder, &half, variant)?;
+            measure(&index.reading(), folder, &half, variant)?;
         }
     }
     Ok(())
@@ -46,7 +46,7 @@ fn text(line: &serde_json::Value, name: &str) -> String {
     line.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
 }
 
-fn load(index: &mut SearchIndex, folder: &Path, copies: usize) -> anyhow::Result<usize> {
+fn load(index: &mut IndexWriting, folder: &Path, copies: usize) -> anyhow::Result<usize> {
     let corpus = lines(&folder.join("corpus.jsonl"))?;
     for copy in 0..copies {
         for line in &corpus {
@@ -68,7 +68,7 @@ fn load(index: &mut SearchIndex, folder: &Path, copies: usize) -> anyhow::Result
     Ok(corpus.len() * copies)
 }
 
-fn measure(index: &SearchIndex, folder: &Path, half: &str, variant: &str) -> anyhow::Result<()> {
+fn measure(index: &IndexReading, folder: &Path, half: &str, variant: &str) -> anyhow::Result<()> {
     let suffix = if variant == "plain" { String::new() } else { format!(".{variant}") };
     let queries = lines(&folder.join(format!("{half}.queries{suffix}.jsonl")))?;
     let mut relevant: HashMap<String, HashSet<String>> = HashMap::new();

@@ -1,3 +1,10 @@
 //! Starts the knowledge service.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    portico_chassis::run::main("knowledge", portico_knowledge::start)
+}

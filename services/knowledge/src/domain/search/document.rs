@@ -88,4 +88,15 @@ impl Reader {
             Self::Organization(id) => format!("r:org:{id}"),
         }
     }
+
+    /// The group of a stored word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "r:anybody" => Some(Self::Anybody),
+            "r:signed-in" => Some(Self::SignedIn),
+            "r:staff" => Some(Self::Staff),
+            other => other.strip_prefix("r:org:").map(|id| Self::Organization(id.to_owned())),
+        }
+    }
 }

@@ -61,12 +61,12 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            title: 1.2,
+            title: 1.6,
             body: 0.5,
             all: 0.5,
             title_k: 0.8,
             title_b: 0.3,
-            body_k: 2.5,
+            body_k: 3.0,
             body_b: 0.75,
             coverage: 0.25,
             title_coverage: 0.2,
@@ -75,7 +75,7 @@ impl Default for Tuning {
             near_window: 8,
             near_gap: 3,
             repeated: 0.2,
-            early: 1.0,
+            early: 2.0,
             synonym: 0.5,
             family: 0.3,
             family_share: 0.7,
@@ -83,7 +83,7 @@ impl Default for Tuning {
             corrections: 3,
             completions: 50,
             completion_union: 0.5,
-            words: 32,
+            words: 40,
             least: 0.0,
             candidates: 100,
         }

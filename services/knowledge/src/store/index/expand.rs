@@ -25,6 +25,9 @@ const FAMILY: usize = 12;
 /// From this weight on a variant stands for the word itself.
 const ITSELF: f32 = 0.55;
 
+/// From this weight on a variant is marked in snippets.
+const SHOWN: f32 = 0.45;
+
 /// A word of the query and the stems that answer it.
 #[derive(Debug, Clone)]
 pub struct Group {
@@ -53,6 +56,11 @@ impl Variant {
     /// Whether it stands for the word itself: as written, completed or corrected.
     pub fn is_word(&self) -> bool {
         self.weight > ITSELF
+    }
+
+    /// Whether a snippet marks it: the word itself and its synonyms.
+    pub fn is_shown(&self) -> bool {
+        self.weight >= SHOWN
     }
 }
 

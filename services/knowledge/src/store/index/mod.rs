@@ -15,4 +15,4 @@ mod writer;
 
 pub use search::{Found, Hit, KindHits, Wanted};
 pub use words::stem;
-pub use writer::{Checkpoint, SearchIndex};
+pub use writer::{Checkpoint, IndexReading, IndexWriting};

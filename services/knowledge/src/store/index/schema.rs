@@ -8,7 +8,7 @@ pub const MAKE: u32 = 1;
 /// Handles of the fields.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields {
-    /// `portal/kind/id`: what a document is replaced and deleted by.
+    /// `portal/id`: what a document is replaced and deleted by.
     pub key: Field,
     /// Stems of the title, with positions.
     pub title: Field,

@@ -101,7 +101,8 @@ pub fn search(searcher: &Searcher, fields: &Fields, cache: &StatsCache, tuning: 
         let hits = best.iter().map(|(found, score)| hit(searcher, fields, found, *score)).collect::<tantivy::Result<Vec<_>>>()?;
         found.kinds.push(KindHits { kind, total: total.min(COUNTED), capped: total > COUNTED, hits });
     }
-    let stems = groups.iter().flat_map(|group| &group.variants).filter_map(|variant| variant.term.split_once(SEPARATOR));
+    let shown = groups.iter().flat_map(|group| &group.variants).filter(|variant| variant.is_shown());
+    let stems = shown.filter_map(|variant| variant.term.split_once(SEPARATOR));
     found.stems = stems.map(|(_, stem)| stem.to_owned()).collect();
     Ok(found)
 }

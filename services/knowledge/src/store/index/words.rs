@@ -34,8 +34,8 @@ pub fn scoped(portal: &str, word: &str) -> String {
 
 /// The key of a document.
 #[must_use]
-pub fn key(portal: &str, kind: u8, id: &str) -> String {
-    format!("{portal}/{kind}/{id}")
+pub fn key(portal: &str, id: &str) -> String {
+    format!("{portal}/{id}")
 }
 
 /// A stable number for a portal (FNV-1a), for the column that statistics are counted by.
@@ -61,7 +61,7 @@ pub fn department_word(department: &str) -> String {
 pub fn to_tantivy(fields: &Fields, document: &SearchDocument) -> TantivyDocument {
     let mut made = TantivyDocument::new();
     let portal = document.portal.as_str();
-    made.add_text(fields.key, key(portal, document.kind.code(), &document.id));
+    made.add_text(fields.key, key(portal, &document.id));
     made.add_u64(fields.kind, u64::from(document.kind.code()));
     made.add_u64(fields.portal, portal_number(portal));
     made.add_i64(fields.valid_from, document.valid_from);
@@ -89,8 +89,11 @@ fn facets(document: &SearchDocument) -> HashSet<String> {
 
 fn text(portal: &str, text: &str, english: bool, words: &mut BTreeSet<String>) -> PreTokenizedString {
     let mut made = Vec::new();
-    for token in tokens(text) {
-        if english && is_stop(&token.text) {
+    let found = tokens(text);
+    // "About us" must be found by its name, so a text of nothing but stop words keeps them.
+    let telling = found.iter().any(|token| !is_stop(&token.text));
+    for token in found {
+        if english && telling && is_stop(&token.text) {
             continue;
         }
         made.push(term(scoped(portal, &stem(&token.text, english)), token.position as usize));

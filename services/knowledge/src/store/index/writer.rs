@@ -1,6 +1,7 @@
 //! The folder of a replica's index: opening, writing, committing, reading.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tantivy::indexer::LogMergePolicy;
@@ -27,26 +28,32 @@ pub struct Checkpoint {
     pub position: i64,
 }
 
-/// An index that is open for reading and writing.
-pub struct SearchIndex {
+/// Searches what is committed. Cheap to clone.
+#[derive(Clone)]
+pub struct IndexReading {
     fields: Fields,
     reader: IndexReader,
+    stats: Arc<StatsCache>,
+    tuning: Arc<Tuning>,
+}
+
+/// The only writer of a folder.
+pub struct IndexWriting {
+    reading: IndexReading,
     writer: IndexWriter,
-    stats: StatsCache,
-    tuning: Tuning,
     checkpoint: Checkpoint,
 }
 
-impl SearchIndex {
-    /// Opens the folder's index when it belongs to this epoch and make, else empties the folder and begins anew.
+impl IndexWriting {
+    /// Opens the folder's index when it belongs to this epoch and make and is not ahead of `head`, else empties the folder and begins anew.
     ///
     /// # Errors
     /// When the folder cannot be read or written, or another process writes it.
-    pub fn open(folder: &Path, epoch: &str, tuning: Tuning) -> anyhow::Result<Self> {
-        match Self::reopen(folder, epoch, &tuning) {
+    pub fn open(folder: &Path, epoch: &str, head: i64, tuning: Tuning) -> anyhow::Result<Self> {
+        match Self::reopen(folder, epoch, head, &tuning) {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "search index cannot be used, building it anew"),
+            Err(error) => tracing::warn!(%error, "the search index can't be used and is built anew"),
         }
         if folder.exists() {
             std::fs::remove_dir_all(folder)?;
@@ -67,7 +74,7 @@ impl SearchIndex {
         Self::with(&index, Checkpoint { make: MAKE, epoch: String::new(), position: 0 }, tuning)
     }
 
-    fn reopen(folder: &Path, epoch: &str, tuning: &Tuning) -> anyhow::Result<Option<Self>> {
+    fn reopen(folder: &Path, epoch: &str, head: i64, tuning: &Tuning) -> anyhow::Result<Option<Self>> {
         if !folder.join("meta.json").exists() {
             return Ok(None);
         }
@@ -76,7 +83,8 @@ impl SearchIndex {
         let Ok(checkpoint) = serde_json::from_str::<Checkpoint>(&payload) else {
             return Ok(None);
         };
-        if checkpoint.make != MAKE || checkpoint.epoch != epoch || index.schema() != schema().0 {
+        let usable = checkpoint.make == MAKE && checkpoint.epoch == epoch && checkpoint.position <= head;
+        if !usable || index.schema() != schema().0 {
             return Ok(None);
         }
         Self::with(&index, checkpoint, tuning.clone()).map(Some)
@@ -88,7 +96,8 @@ impl SearchIndex {
         merging.set_min_num_segments(6);
         writer.set_merge_policy(Box::new(merging));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { fields: schema().1, reader, writer, stats: StatsCache::default(), tuning, checkpoint })
+        let reading = IndexReading { fields: schema().1, reader, stats: Arc::default(), tuning: Arc::new(tuning) };
+        Ok(Self { reading, writer, checkpoint })
     }
 
     /// Up to where it is committed.
@@ -97,20 +106,26 @@ impl SearchIndex {
         &self.checkpoint
     }
 
-    /// Puts a document in, in place of the one with its key.
+    /// For searching; sees each commit.
+    #[must_use]
+    pub fn reading(&self) -> IndexReading {
+        self.reading.clone()
+    }
+
+    /// Puts a document in, in place of the one with its id.
     ///
     /// # Errors
     /// When tantivy's writer has died.
     pub fn put(&mut self, document: &SearchDocument) -> tantivy::Result<()> {
-        self.remove(&document.portal, document.kind.code(), &document.id);
-        let made: TantivyDocument = to_tantivy(&self.fields, document);
+        self.remove(&document.portal, &document.id);
+        let made: TantivyDocument = to_tantivy(&self.reading.fields, document);
         self.writer.add_document(made)?;
         Ok(())
     }
 
     /// Takes a document out.
-    pub fn remove(&mut self, portal: &str, kind: u8, id: &str) {
-        self.writer.delete_term(Term::from_field_text(self.fields.key, &key(portal, kind, id)));
+    pub fn remove(&mut self, portal: &str, id: &str) {
+        self.writer.delete_term(Term::from_field_text(self.reading.fields.key, &key(portal, id)));
     }
 
     /// Makes everything since the last commit durable and visible, up to a position.
@@ -123,11 +138,13 @@ impl SearchIndex {
         prepared.set_payload(&serde_json::to_string(&checkpoint)?);
         prepared.commit()?;
         self.checkpoint = checkpoint;
-        self.reader.reload()?;
-        self.stats.keep(&self.reader.searcher());
+        self.reading.reader.reload()?;
+        self.reading.stats.keep(&self.reading.reader.searcher());
         Ok(())
     }
+}
 
+impl IndexReading {
     /// Searches what is committed.
     ///
     /// # Errors

@@ -1,0 +1,166 @@
+//! RPCs of articles.
+
+use std::collections::HashSet;
+
+use portico_chassis::error::Error;
+use portico_proto::common::v1::AttachmentBlob;
+use portico_proto::knowledge::v1 as wire;
+use portico_proto::knowledge::v1::articles_service_server::ArticlesService;
+use tonic::{Request, Response, Status};
+
+use super::article_fields::{Fields, creation, tickets, update};
+use super::{Api, encode, etag, open};
+use crate::app::article::{ListArticles, Sort};
+use crate::app::asker::Asker;
+use crate::app::import::Imported;
+use crate::domain::article::ArticleKind;
+
+/// Articles of one import call.
+const MOST_IMPORTED: usize = 500;
+/// Bytes of text of one import call.
+const MOST_TEXT: usize = 3 << 20;
+/// Characters of a source id.
+const LONGEST_SOURCE: usize = 200;
+
+#[tonic::async_trait]
+impl ArticlesService for Api {
+    async fn list_articles(&self, request: Request<wire::ListArticlesRequest>) -> Result<Response<wire::ListArticlesResponse>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let sort = match request.sort() {
+            wire::ArticleSort::MostViewed => Sort::MostViewed,
+            wire::ArticleSort::Recent | wire::ArticleSort::Unspecified => Sort::Recent,
+        };
+        let mut fields = Fields::default();
+        let (kind, state) = (fields.kind(request.kind), fields.state(request.state));
+        fields.done(())?;
+        let page = request.page.unwrap_or_default();
+        let list = ListArticles {
+            page_size: page.page_size,
+            page_token: page.page_token,
+            sort,
+            kind,
+            state,
+            department: request.department,
+            category: request.category,
+            tag: request.tag,
+        };
+        let page = self.0.list_articles(&asker, &list).await?;
+        let articles = page.items.into_iter().map(|view| encode::article(view, &asker.viewer, false)).collect();
+        Ok(Response::new(wire::ListArticlesResponse { articles, next_page_token: page.next_page_token }))
+    }
+
+    async fn get_article(&self, request: Request<wire::GetArticleRequest>) -> Result<Response<wire::Article>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let view = self.0.article(&asker, &request.slug, request.count_view).await?;
+        Ok(Response::new(encode::article(view, &asker.viewer, true)))
+    }
+
+    async fn create_article(&self, request: Request<wire::CreateArticleRequest>) -> Result<Response<wire::Article>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let key = context.request_key("CreateArticle", &request.request_id, &request)?;
+        let view = self.0.create_article(&asker, key, creation(&request)?, &tickets(&request.uploads)).await?;
+        Ok(Response::new(encode::article(view, &asker.viewer, true)))
+    }
+
+    async fn update_article(&self, request: Request<wire::UpdateArticleRequest>) -> Result<Response<wire::Article>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let key = context.request_key("UpdateArticle", &request.request_id, &request)?;
+        let (change, etag) = (update(&request)?, etag(&request.etag)?);
+        let view = self.0.update_article(&asker, key, &request.slug, etag, change, &tickets(&request.uploads)).await?;
+        Ok(Response::new(encode::article(view, &asker.viewer, true)))
+    }
+
+    async fn delete_article(&self, request: Request<wire::DeleteArticleRequest>) -> Result<Response<wire::DeleteArticleResponse>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let key = context.request_key("DeleteArticle", &request.request_id, &request)?;
+        self.0.delete_article(&asker, key, &request.slug, etag(&request.etag)?).await?;
+        Ok(Response::new(wire::DeleteArticleResponse {}))
+    }
+
+    async fn import_articles(
+        &self,
+        request: Request<wire::ImportArticlesRequest>,
+    ) -> Result<Response<wire::ImportArticlesResponse>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let key = context.request_key("ImportArticles", &request.request_id, &request)?;
+        let result = self.0.import_articles(&asker, key, imported(request)?).await?;
+        Ok(Response::new(wire::ImportArticlesResponse {
+            created: result.created,
+            updated: result.updated,
+            unchanged: result.unchanged,
+            index_position: result.index_position,
+        }))
+    }
+
+    async fn list_categories(
+        &self,
+        request: Request<wire::ListCategoriesRequest>,
+    ) -> Result<Response<wire::ListCategoriesResponse>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let mut fields = Fields::default();
+        let kind = fields.kind(request.kind);
+        fields.done(())?;
+        let categories = self.0.categories(&asker, kind).await?.into_iter();
+        let categories =
+            categories.map(|(id, name, count)| wire::Category { id, name, articles: i32::try_from(count).unwrap_or(i32::MAX) }).collect();
+        Ok(Response::new(wire::ListCategoriesResponse { categories }))
+    }
+
+    async fn give_feedback(&self, request: Request<wire::GiveFeedbackRequest>) -> Result<Response<wire::GiveFeedbackResponse>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let key = context.request_key("GiveFeedback", &request.request_id, &request)?;
+        self.0.feedback(&asker, key, &request.slug, request.helpful).await?;
+        Ok(Response::new(wire::GiveFeedbackResponse {}))
+    }
+
+    async fn get_article_attachment(
+        &self,
+        request: Request<wire::GetArticleAttachmentRequest>,
+    ) -> Result<Response<AttachmentBlob>, Status> {
+        let (context, request) = open(request)?;
+        let asker = Asker::new(&context, &request.portal)?;
+        let id = request.attachment_id.parse().map_err(|_| Error::NOT_FOUND)?;
+        let (file, path) = self.0.attachment(&asker, id).await?;
+        let sha256 = file.sha256.clone();
+        Ok(Response::new(AttachmentBlob { attachment: Some(encode::attachment(file)), path, sha256 }))
+    }
+}
+
+fn imported(request: wire::ImportArticlesRequest) -> Result<Vec<Imported>, Error> {
+    let mut fields = Fields::default();
+    let text: usize = request.articles.iter().map(|article| article.title.len() + article.body.len()).sum();
+    if request.articles.is_empty() || request.articles.len() > MOST_IMPORTED {
+        fields.push("articles", "invalid", "Send 1 to 500 articles at once.");
+    }
+    if text > MOST_TEXT {
+        fields.push("articles", "too_long", "Send at most 3 MiB of text at once.");
+    }
+    let mut seen = HashSet::new();
+    let mut batch = Vec::with_capacity(request.articles.len());
+    for article in request.articles {
+        let length = article.source_id.chars().count();
+        if length == 0 || length > LONGEST_SOURCE || article.source_id.contains('\0') {
+            fields.push("id", "invalid", "An article's id has 1 to 200 characters.");
+        }
+        if !seen.insert(article.source_id.clone()) {
+            fields.push("id", "invalid", "An id stands twice in this batch.");
+        }
+        batch.push(Imported {
+            kind: fields.kind(article.kind).unwrap_or(ArticleKind::Article),
+            source_id: article.source_id,
+            title: article.title,
+            body: article.body,
+            category: article.category,
+            tags: article.tags,
+        });
+    }
+    fields.done(batch)
+}

@@ -1,0 +1,17 @@
+//! The service's own configuration.
+
+use std::path::PathBuf;
+
+use portico_chassis::config::ServiceConfig;
+use serde::Deserialize;
+
+/// What knowledge is told beside [`portico_chassis::config::Common`].
+#[derive(Clone, Debug, Deserialize)]
+pub struct Config {
+    /// Folder of this replica's search index, on a local disk. It may be deleted: the index is built anew at the next start.
+    pub index_dir: PathBuf,
+}
+
+impl ServiceConfig for Config {
+    const KEYS: &'static [&'static str] = &["index_dir"];
+}
