@@ -347,7 +347,7 @@ async fn an_answer_to_a_closed_ticket_is_answered() {
 async fn the_door_takes_fifty_megabytes_and_no_more() {
     let world = World::new().await;
     let mut raw = message("big@acme.test", "support@demo.portico.test", PROVEN, "x");
-    raw.resize(20_000_000, b'y');
+    raw.resize(10_000_000, b'y');
     let id = ingest(&world, raw).await;
     let mail = settled(&world, &id).await;
     assert_eq!(mail.state(), InboundState::TicketCreated);

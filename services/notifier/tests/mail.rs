@@ -11,7 +11,6 @@ use portico_chassis::testing::eventually;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event as IdentityEventKind;
 use portico_proto::events::v1::{IdentityEvent, LinkIssued, PasswordChanged, TicketNotice, TicketsEvent};
-use portico_proto::identity::v1::{LinkKind, RenderedLink};
 use portico_proto::notifier::v1::{GetDeliveryCountersRequest, ListFailedDeliveriesRequest, PutPreferencesRequest, RetryDeliveryRequest};
 use time::OffsetDateTime;
 
@@ -187,16 +186,13 @@ async fn nobody_is_told_of_their_own_deed_nor_of_last_week() {
 #[tokio::test]
 async fn a_link_mail_carries_the_link_and_a_used_link_is_not_sent() {
     let world = World::new().await;
-    let link = RenderedLink {
-        kind: LinkKind::Invite.into(),
-        to_address: "dan@acme.test".into(),
-        to_name: "Dan".into(),
-        locale: "en".into(),
-        portal_title: "ACME Help".into(),
-        path: "/invite/one-time-token".into(),
-        expires_at: Some(portico_chassis::clock::to_proto(OffsetDateTime::now_utc() + time::Duration::hours(72))),
-    };
-    world.identity.links.lock().unwrap().insert("l1".into(), link);
+    world.identity.owner.knows("l1", "dan@acme.test");
+    world.identity.owner.with(|state| {
+        state.words.ticket_number.clear();
+        state.words.thread_root.clear();
+        state.words.answerable = false;
+        state.words.action_path = "/invite/one-time-token".into();
+    });
     for (id, kind) in [("l1", "invite"), ("used", "password_reset")] {
         let issued = LinkIssued { link_id: id.into(), kind: kind.into(), person_id: "dan".into(), generation: 1 };
         world.identity.owner.tell(
@@ -212,7 +208,8 @@ async fn a_link_mail_carries_the_link_and_a_used_link_is_not_sent() {
     assert_eq!(mails[0].header("X-Portico-Kind").as_deref(), Some("invite"));
     assert_eq!(mails[0].header("Reply-To"), None);
     let text = mails[0].message().body_text(0).unwrap().into_owned();
-    assert!(text.contains("http://127.0.0.1:8080/portal/demo/invite/one-time-token") && text.contains("3 days"), "{text}");
+    assert!(text.contains("http://127.0.0.1:8080/portal/demo/invite/one-time-token"), "{text}");
+    assert_eq!(world.identity.owner.with(|state| state.rendered.iter().filter(|asked| asked.kind == "invite").count()), 1);
     world.end().await;
 }
 
@@ -279,5 +276,26 @@ async fn a_stopped_service_goes_on_where_it_was() {
     world.clock.advance(time::Duration::seconds(60));
     sent(&world, 1).await;
     assert_eq!(world.sink.caught().len(), 1);
+    world.end().await;
+}
+
+/// I05: replicas share the work and nobody gets a mail twice.
+#[tokio::test]
+async fn two_replicas_send_each_mail_once() {
+    let mut world = World::new().await;
+    world.start().await;
+    let people: Vec<String> = (0..100).map(|number| format!("p{number}")).collect();
+    for (number, person) in people.iter().enumerate() {
+        world.tickets.knows(person, &format!("{person}@domain{}.test", number % 7));
+    }
+    world.tickets.notice("ticket_update", &people, true, true);
+    sent(&world, 200).await;
+    let mut ids: Vec<_> = world.sink.caught().iter().map(|mail| mail.header("Message-ID").unwrap()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((world.sink.caught().len(), ids.len()), (100, 100));
+    let mut conn = world.stage.inspect("notifier").await;
+    let marks: i64 = sqlx::query_scalar("SELECT count(*) FROM notification").fetch_one(&mut conn).await.unwrap();
+    assert_eq!(marks, 100);
     world.end().await;
 }

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use portico_chassis::clock::{Clock, from_proto};
 use portico_chassis::error::Error;
 use portico_chassis::ids::parse_uuid;
-use portico_chassis::inbox::Consumer;
+use portico_chassis::inbox::{Connection, Consumer};
 use portico_proto::events::v1::community_event::Event as Community;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event as Identity;
 use portico_proto::events::v1::{Envelope, TicketNotice, TopicNotice};
 
-use crate::app::delivery::{self, Connection, Occurrence};
+use crate::app::delivery::{self, Occurrence};
 use crate::app::wake::Wakes;
 use crate::domain::delivery::{Channel, Wanted};
 use crate::domain::kind::Kind;

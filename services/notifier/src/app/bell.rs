@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::App;
+use super::guarded::guarded;
 use super::prepare::Prepared;
 use super::wake;
 use crate::domain::backoff::{self, Failure, Next};
@@ -72,7 +73,10 @@ async fn round(app: &App) -> Result<usize, Error> {
             for leased in marks {
                 let span = tracing::info_span!("deliver bell", delivery = %leased.due.id, kind = %leased.due.kind);
                 telemetry::continue_trace(&span, &leased.due.traceparent);
-                ring(app, leased).instrument(span).await;
+                let due = leased.due.clone();
+                if guarded("a bell mark", ring(app, leased)).instrument(span).await.is_none() {
+                    retry(app, &due, "defect").await;
+                }
             }
         })
         .await;
@@ -94,10 +98,14 @@ async fn ring(app: &App, leased: Leased) {
         },
         Prepared::Cancel(reason) => app.cancel(&due, reason).await,
         Prepared::Later(delay) => app.release(&due, delay, false, None, "waits for its owner").await,
-        Prepared::Failed(reason) => match backoff::after_failure(Failure::Temporary, due.attempts + 1, app.clock.now() - due.event_at) {
-            Next::GiveUp => app.fail(&due, &reason).await,
-            Next::Wait(delay) => app.release(&due, app.random.jitter(delay), true, None, &reason).await,
-        },
+        Prepared::Failed(reason) => retry(app, &due, &reason).await,
+    }
+}
+
+async fn retry(app: &App, due: &Due, reason: &str) {
+    match backoff::after_failure(Failure::Temporary, due.attempts + 1, app.clock.now() - due.event_at) {
+        Next::GiveUp => app.fail(due, reason).await,
+        Next::Wait(delay) => app.release(due, app.random.jitter(delay), true, None, reason).await,
     }
 }
 

@@ -3,20 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use portico_chassis::clock::from_proto;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
 use portico_chassis::peers::{PeerChannel, Peers, own};
 use portico_proto::common::v1::render_service_client::RenderServiceClient;
 use portico_proto::common::v1::{RenderForRequest, RenderForResponse, UploadTicket};
-use portico_proto::identity::v1::links_service_client::LinksServiceClient;
 use portico_proto::identity::v1::people_service_client::PeopleServiceClient;
 use portico_proto::identity::v1::portals_service_client::PortalsServiceClient;
-use portico_proto::identity::v1::{BatchGetPeopleRequest, GetInboundSecretRequest, RenderLinkRequest};
+use portico_proto::identity::v1::{BatchGetPeopleRequest, GetInboundSecretRequest};
 use portico_proto::tickets::v1::inbound_service_client::InboundServiceClient;
 use portico_proto::tickets::v1::{MailOutcome, SubmitMailRequest};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::content::Content;
@@ -34,27 +31,9 @@ const LOOK_UP: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Clients {
     render: HashMap<&'static str, RenderServiceClient<PeerChannel>>,
-    links: LinksServiceClient<PeerChannel>,
     portals: PortalsServiceClient<PeerChannel>,
     people: PeopleServiceClient<PeerChannel>,
     inbound: Option<InboundServiceClient<PeerChannel>>,
-}
-
-/// What identity tells of a one-time link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// Where the mail goes.
-    pub to_address: String,
-    /// The recipient's name; may be empty.
-    pub to_name: String,
-    /// BCP 47.
-    pub locale: String,
-    /// The portal's title.
-    pub portal_title: String,
-    /// Below the portal's base URL.
-    pub path: String,
-    /// Until when it works.
-    pub expires_at: Option<OffsetDateTime>,
 }
 
 /// What identity tells of a person.
@@ -118,7 +97,6 @@ impl Clients {
         let inbound = peers.knows("tickets").then(|| peers.channel("tickets")).transpose()?.map(InboundServiceClient::new);
         Ok(Self {
             render,
-            links: LinksServiceClient::new(peers.channel("identity")?),
             portals: PortalsServiceClient::new(peers.channel("identity")?),
             people: PeopleServiceClient::new(peers.channel("identity")?),
             inbound,
@@ -137,22 +115,6 @@ impl Clients {
         let deadline = Deadline::within(RENDER);
         let answer = deadline.bound(client.render_for(own(request, deadline)?)).await?;
         answer.map(|answer| content(answer.into_inner())).map_err(|status| Error::from_status(&status))
-    }
-
-    /// The link of a mail. `NotFound` when it is not pending any more.
-    pub async fn render_link(&self, portal: &PortalId, link: &str) -> Result<Link, Error> {
-        let request = RenderLinkRequest { portal: portal.to_string(), link_id: link.to_owned() };
-        let deadline = Deadline::within(RENDER);
-        let answer = deadline.bound(self.links.clone().render_link(own(request, deadline)?)).await?;
-        let link = answer.map_err(|status| Error::from_status(&status))?.into_inner();
-        Ok(Link {
-            to_address: link.to_address,
-            to_name: link.to_name,
-            locale: link.locale,
-            portal_title: link.portal_title,
-            path: link.path,
-            expires_at: link.expires_at.as_ref().and_then(from_proto),
-        })
     }
 
     /// The secret that signs inbound mail of a portal. `NotFound` when there is no such portal.
@@ -225,6 +187,5 @@ fn content(answer: RenderForResponse) -> Content {
         thread_root: answer.thread_root,
         answerable: answer.answerable,
         facts: answer.facts.into_iter().map(|fact| (fact.label, fact.value)).collect(),
-        note: String::new(),
     }
 }

@@ -90,7 +90,6 @@ struct Html<'a> {
     facts: &'a [(String, String)],
     action_label: &'a str,
     action_url: &'a str,
-    note: &'a str,
     link_hint: &'a str,
     footer: &'a [String],
 }
@@ -106,7 +105,6 @@ struct Text<'a> {
     facts: &'a [(String, String)],
     action_label: &'a str,
     action_url: &'a str,
-    note: &'a str,
     footer: &'a [String],
 }
 
@@ -172,7 +170,7 @@ fn body(frame: &Frame, letter: &Letter<'_>, title: &str, subject: &str, number: 
     let wrote = if name.is_empty() { String::new() } else { language.wrote(&name) };
     let action_url = format!("{}{}", frame.public_url, portal_path(letter.portal.as_str(), &content.action_path));
     let footer = footer(letter, language, title);
-    let body_html = if quoted.trim().is_empty() { String::new() } else { markdown::render(&quoted) };
+    let body_html = if quoted.trim().is_empty() { String::new() } else { styled(&markdown::render(&quoted)) };
     let html = Html {
         lang: language.tag(),
         subject,
@@ -184,7 +182,6 @@ fn body(frame: &Frame, letter: &Letter<'_>, title: &str, subject: &str, number: 
         facts: &content.facts,
         action_label: &content.action_label,
         action_url: &action_url,
-        note: &content.note,
         link_hint: language.link_hint(),
         footer: &footer,
     };
@@ -197,7 +194,6 @@ fn body(frame: &Frame, letter: &Letter<'_>, title: &str, subject: &str, number: 
         facts: &content.facts,
         action_label: &content.action_label,
         action_url: &action_url,
-        note: &content.note,
         footer: &footer,
     };
     let plain = without_controls(&text.render().map_err(|_| ComposeError::Content)?);
@@ -205,6 +201,11 @@ fn body(frame: &Frame, letter: &Letter<'_>, title: &str, subject: &str, number: 
     Ok(MultiPart::alternative()
         .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(plain))
         .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(rich)))
+}
+
+/// Long lines of code wrap instead of making the mail as wide as they are. `<` in what a person wrote is escaped, so the tag is ours.
+fn styled(html: &str) -> String {
+    html.replace("<pre>", "<pre style=\"white-space:pre-wrap\">")
 }
 
 fn footer(letter: &Letter<'_>, language: Language, title: &str) -> Vec<String> {

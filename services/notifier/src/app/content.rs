@@ -31,8 +31,6 @@ pub struct Content {
     pub answerable: bool,
     /// Small facts: label and value.
     pub facts: Vec<(String, String)>,
-    /// A sentence below the button, such as until when a link works.
-    pub note: String,
 }
 
 /// Joins the path of a button or mark with the portal's base: `/requests/DEMO-7` becomes `/portal/demo/requests/DEMO-7`; a path that names

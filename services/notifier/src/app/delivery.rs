@@ -15,9 +15,6 @@ use crate::domain::delivery::{DeliveryId, Due, Wanted, is_fresh};
 use crate::domain::kind::Kind;
 use crate::store::delivery::{self, Again, Count, Failed, NewDelivery};
 
-/// The transaction in which an inbox moves its cursor.
-pub type Connection = PgConnection;
-
 /// Pause between two tries to record that a mail left.
 const MARK_AGAIN: Duration = Duration::from_millis(300);
 

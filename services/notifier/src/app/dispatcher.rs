@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::App;
 use super::compose::{self, Letter, Outgoing};
 use super::content::Content;
+use super::guarded::guarded;
 use super::mailer::{Mail, Mailer};
 use super::prepare::Prepared;
 use super::wake;
@@ -23,14 +24,14 @@ use crate::store::delivery::{self, Leased, Wish};
 use crate::store::reply_address::{self, ReplyAddress};
 
 /// Mails leased at once.
-const BATCH: usize = 32;
+pub const BATCH: usize = 32;
 /// Mails that are rendered at once.
 const RENDERING: usize = 8;
 /// How long a leased mail may wait for its words and its turn; the actor lengthens it before it sends. A dead replica's mails come free
 /// after this time.
 const LEASE: Duration = Duration::from_secs(40);
 /// Actors alive at once: each may hold two connections.
-const DOMAINS: usize = 256;
+const DOMAINS: usize = 128;
 /// How long the events of an owner that is away are left alone.
 const OWNER_RESTS: Duration = Duration::from_secs(2);
 /// A mail whose domain can't take it now is looked at again after this time.
@@ -84,10 +85,17 @@ impl Dispatcher {
             .for_each_concurrent(RENDERING, |leased| {
                 let span = tracing::info_span!("deliver mail", delivery = %leased.due.id, kind = %leased.due.kind);
                 telemetry::continue_trace(&span, &leased.due.traceparent);
-                self.dispatch(leased).instrument(span)
+                self.guarded_dispatch(leased).instrument(span)
             })
             .await;
         Ok(size)
+    }
+
+    async fn guarded_dispatch(&self, leased: Leased) {
+        let due = leased.due.clone();
+        if guarded("a mail", self.dispatch(leased)).await.is_none() {
+            self.retry(&due, "defect").await;
+        }
     }
 
     async fn dispatch(&self, leased: Leased) {

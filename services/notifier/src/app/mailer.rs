@@ -19,8 +19,9 @@ use crate::store::delivery;
 
 /// Mails of one domain on their way at once: enough for a healthy relay, little for a slow one.
 const AT_ONCE: usize = 2;
-/// Mails of one domain that wait in memory. More wait in the table, where another replica may take them.
-const MAILBOX: usize = 8;
+/// Mails of one domain that wait in memory: room for a whole batch of the dispatcher while half a batch waits. More wait in the table,
+/// where another replica may take them.
+const MAILBOX: usize = super::dispatcher::BATCH + super::dispatcher::BATCH / 2;
 /// The longest that one mail may take, from connecting to the final answer. Shorter than the lease.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(25);
 /// What a lease is extended to before a mail is sent.
@@ -28,7 +29,7 @@ const SEND_LEASE: Duration = Duration::from_secs(35);
 /// A mailer without work ends after this time.
 const IDLE: Duration = Duration::from_secs(30);
 /// The longest that a domain rests after it could not be reached.
-const LONGEST_REST: Duration = Duration::from_secs(30);
+const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// A mail and its delivery.
 #[derive(Debug)]
@@ -62,9 +63,9 @@ impl Mailer {
         Self { mailbox, rest }
     }
 
-    /// Whether the actor takes another mail now.
+    /// Whether the actor takes a whole batch now.
     pub fn is_ready(&self) -> bool {
-        self.mailbox.capacity() > 0 && self.resting().is_none()
+        self.mailbox.capacity() >= super::dispatcher::BATCH && self.resting().is_none()
     }
 
     /// Whether the actor has ended for want of work.
@@ -176,7 +177,7 @@ impl Actor {
     fn not_reached(&self) {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         rest.failures = rest.failures.saturating_add(1);
-        let length = Duration::from_secs(1 << rest.failures.min(5)).min(LONGEST_REST);
+        let length = Duration::from_secs(1 << rest.failures.min(4)).min(LONGEST_REST);
         rest.until = Some(Instant::now() + self.app.random.jitter(length));
     }
 }

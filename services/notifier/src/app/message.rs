@@ -214,7 +214,7 @@ fn text_of(message: &Message<'_>) -> (String, bool) {
         if !text.is_empty() && !part.trim().is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(part.trim_matches('\n'));
+        text.push_str(quote::bounded(part.trim_matches('\n')));
         if text.len() > quote::LONGEST {
             break;
         }

@@ -7,6 +7,7 @@ pub mod content;
 pub mod delivery;
 pub mod digest;
 pub mod dispatcher;
+pub mod guarded;
 pub mod inbound;
 pub mod mailer;
 pub mod message;

@@ -9,7 +9,6 @@ use super::App;
 use super::content::Content;
 use super::words::{self, Language};
 use crate::domain::delivery::Due;
-use crate::domain::kind::Kind;
 use crate::store::inbound;
 
 /// Deliveries that the notifier itself wants name this producer.
@@ -33,10 +32,9 @@ pub enum Prepared {
 impl App {
     /// Asks the owner for content, permission and relevance, as of now.
     pub async fn prepare(&self, due: &Due) -> Prepared {
-        let content = match (due.producer.as_str(), due.kind) {
-            (OURSELVES, _) => self.own_content(due).await,
-            ("identity", Kind::Invite | Kind::AutoInvite | Kind::SignUp | Kind::PasswordReset) => self.link_content(due).await,
-            _ => self.clients.render_for(&due.producer, &due.portal, due.event_id, &due.recipient, due.kind.name()).await,
+        let content = match due.producer.as_str() {
+            OURSELVES => self.own_content(due).await,
+            owner => self.clients.render_for(owner, &due.portal, due.event_id, &due.recipient, due.kind.name()).await,
         };
         match content {
             Ok(content) => Prepared::Ready(Box::new(content)),
@@ -47,25 +45,6 @@ impl App {
                 Prepared::Failed(format!("render {}", error.code()))
             }
         }
-    }
-
-    async fn link_content(&self, due: &Due) -> Result<Content, Error> {
-        let link = self.clients.render_link(&due.portal, &due.recipient).await?;
-        let has_account = link.path == "/sign-in";
-        let minutes = link.expires_at.map_or(0, |end| (end - self.clock.now()).whole_minutes());
-        let words = words::link_mail(Language::of(&link.locale), due.kind, &link.portal_title, has_account, (minutes + 30) / 60);
-        Ok(Content {
-            to_address: link.to_address,
-            to_name: link.to_name,
-            locale: link.locale,
-            portal_title: link.portal_title,
-            subject: words.subject,
-            intro: words.intro,
-            action_label: words.action,
-            action_path: link.path,
-            note: words.note,
-            ..Content::default()
-        })
     }
 
     /// The answer to somebody whose mail could not be added to a closed ticket.

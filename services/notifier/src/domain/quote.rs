@@ -24,7 +24,8 @@ pub fn whole(text: &str) -> String {
     tidy(&text.lines().collect::<Vec<_>>())
 }
 
-fn bounded(text: &str) -> &str {
+/// The beginning of a text, up to [`LONGEST`], cut at a character.
+pub fn bounded(text: &str) -> &str {
     let mut end = text.len().min(LONGEST);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex};
 use portico_chassis::error::Error;
 use portico_proto::common::v1::render_service_server::RenderServiceServer;
 use portico_proto::events::v1::events_service_server::EventsServiceServer;
-use portico_proto::identity::v1::links_service_server::{LinksService, LinksServiceServer};
 use portico_proto::identity::v1::people_service_server::{PeopleService, PeopleServiceServer};
 use portico_proto::identity::v1::portals_service_server::{PortalsService, PortalsServiceServer};
 use portico_proto::identity::v1::revocation_service_server::{RevocationService, RevocationServiceServer};
@@ -32,7 +31,6 @@ type Answer<T> = Result<Response<T>, Status>;
 pub struct Identity {
     pub address: SocketAddr,
     pub owner: Owner,
-    pub links: Arc<Mutex<HashMap<String, RenderedLink>>>,
     pub people: Arc<Mutex<HashMap<String, PersonFacts>>>,
 }
 
@@ -40,12 +38,10 @@ impl Identity {
     pub async fn start() -> Self {
         let owner = Owner::start("identity").await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let identity =
-            Self { address: listener.local_addr().unwrap(), owner: owner.clone(), links: Arc::default(), people: Arc::default() };
+        let identity = Self { address: listener.local_addr().unwrap(), owner: owner.clone(), people: Arc::default() };
         let server = tonic::transport::Server::builder()
             .add_service(PortalsServiceServer::new(identity.clone()))
             .add_service(PeopleServiceServer::new(identity.clone()))
-            .add_service(LinksServiceServer::new(identity.clone()))
             .add_service(RevocationServiceServer::new(identity.clone()))
             .add_service(EventsServiceServer::new(owner.clone()))
             .add_service(RenderServiceServer::new(owner))
@@ -58,14 +54,6 @@ impl Identity {
 
 fn unserved<T>() -> Answer<T> {
     Err(Status::unimplemented("not needed by the notifier"))
-}
-
-#[tonic::async_trait]
-impl LinksService for Identity {
-    async fn render_link(&self, request: Request<RenderLinkRequest>) -> Answer<RenderedLink> {
-        let found = self.links.lock().unwrap().get(&request.into_inner().link_id).cloned();
-        found.map(Response::new).ok_or_else(|| Error::NOT_FOUND.into())
-    }
 }
 
 #[tonic::async_trait]

@@ -45,7 +45,7 @@ pub struct World {
     pub sink: Sink,
     pub clock: Clock,
     pub hourly: u32,
-    running: Option<Running>,
+    running: Vec<Running>,
     channel: Option<Channel>,
 }
 
@@ -74,12 +74,12 @@ impl World {
             sink: Sink::start().await,
             clock: Clock::start(),
             hourly: 60,
-            running: None,
+            running: Vec::new(),
             channel: None,
         }
     }
 
-    /// Starts the notifier.
+    /// Starts the notifier; once more: another replica.
     pub async fn start(&mut self) {
         let config = Config {
             smtp_url: format!("smtp://{}", self.sink.address),
@@ -93,12 +93,12 @@ impl World {
         boot.common.limit_factor = 1;
         let running = portico_notifier::start(boot).await.unwrap();
         self.channel = Some(connect(running.grpc.unwrap()));
-        self.running = Some(running);
+        self.running.push(running);
     }
 
     /// Stops the notifier in order.
     pub async fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
+        for running in self.running.drain(..) {
             running.stop(Duration::ZERO).await;
         }
     }

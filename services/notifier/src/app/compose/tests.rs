@@ -28,7 +28,6 @@ fn content() -> Content {
         thread_root: "01890a5d-ac96-774b-bcce-b302099a8057".into(),
         answerable: true,
         facts: vec![("Status".into(), "Waiting for you".into())],
-        note: String::new(),
     }
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::app::clients::{Submission, Submitted};
 use crate::app::delivery::{self, Occurrence};
+use crate::app::guarded::guarded;
 use crate::app::message::{self, Body, Head, Unreadable};
 use crate::app::portal::MailPortal;
 use crate::app::prepare::OURSELVES;
@@ -60,7 +61,12 @@ async fn round(app: &App) -> Result<usize, Error> {
     let batch = inbound::lease(&mut conn, now, now + LEASE, lease, BATCH as i64).await?;
     drop(conn);
     let size = batch.len();
-    futures_util::stream::iter(batch).for_each_concurrent(AT_ONCE, |mail| app.work_on(mail, lease)).await;
+    // A message on which the work panics comes back when its lease ends, and counts: in the end it is set aside.
+    futures_util::stream::iter(batch)
+        .for_each_concurrent(AT_ONCE, |mail| async move {
+            guarded("an inbound message", Box::pin(app.work_on(mail, lease))).await;
+        })
+        .await;
     Ok(size)
 }
 
