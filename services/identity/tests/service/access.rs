@@ -32,9 +32,7 @@ async fn the_database_shows_a_portals_rows_to_that_portal_alone() {
     let mut conn = place.stage.inspect("identity").await;
     sqlx::raw_sql("SET ROLE portico_test_identity_app").execute(&mut conn).await.unwrap();
     for table in ["portal", "person", "credential", "link", "invitation", "session", "throttle", "journal"] {
-        let count = |portal: &'static str| {
-            sqlx::AssertSqlSafe(format!("SET portico.portals = '{portal}'; SELECT count(*) FROM {table}"))
-        };
+        let count = |portal: &'static str| sqlx::AssertSqlSafe(format!("SET portico.portals = '{portal}'; SELECT count(*) FROM {table}"));
         use sqlx::Row;
         let other: i64 = sqlx::raw_sql(count("other")).fetch_one(&mut conn).await.unwrap().get(0);
         assert_eq!(other, 0, "{table}");
@@ -71,12 +69,8 @@ async fn suspending_somebody_ends_sessions_tokens_and_links_within_the_feed() {
 
     let me = place.people().get_me(place.by(&alice, GetMeRequest { portal: "demo".into() })).await;
     assert_eq!(code(me), (401, "token_revoked".into()));
-    let refresh = RefreshRequest {
-        portal: "demo".into(),
-        request_id: key(),
-        refresh_token: alice.sign_in.refresh_token.clone(),
-        client: None,
-    };
+    let refresh =
+        RefreshRequest { portal: "demo".into(), request_id: key(), refresh_token: alice.sign_in.refresh_token.clone(), client: None };
     assert_eq!(refusal(place.sessions().refresh(place.guest(refresh)).await).http_status(), 401);
     assert_eq!(code(place.try_reset(&token, OTHER_PASSWORD).await), (404, "link_invalid".into()));
     // The right password of a suspended account gets the answer of a wrong one (S03).
@@ -86,7 +80,7 @@ async fn suspending_somebody_ends_sessions_tokens_and_links_within_the_feed() {
 
 async fn feed(place: &Place, after: i64) -> ListRevocationsResponse {
     let message = ListRevocationsRequest { portal: String::new(), after };
-    place.revocations().list_revocations(place.stage.as_service("tickets", message)).await.unwrap().into_inner()
+    place.revocations().list_revocations(place.service("tickets", message)).await.unwrap().into_inner()
 }
 
 #[tokio::test]
@@ -96,7 +90,6 @@ async fn a_new_reader_of_the_feed_learns_what_was_revoked_lately() {
     let out = LogoutRequest { portal: "demo".into(), request_id: key(), all: false };
     place.sessions().logout(place.by(&alice, out)).await.unwrap();
     assert_eq!(feed(&place, 0).await.ended_sessions, [alice.sign_in.session_id.clone()]);
-    // A second replica reads the feed from the same database.
     eventually("the token to be void", || async {
         let me = place.people().get_me(place.by(&alice, GetMeRequest { portal: "demo".into() })).await;
         me.is_err().then_some(())
@@ -144,7 +137,7 @@ async fn methods_are_closed_to_those_who_are_not_named() {
     forged.metadata_mut().insert("x-portico-operator", "guessed".parse().unwrap());
     assert_eq!(code(place.people().import_people(forged).await), (401, "bad_credentials".into()));
     let render = RenderLinkRequest { portal: "demo".into(), link_id: key() };
-    assert_eq!(refusal(place.links().render_link(place.stage.as_service("tickets", render)).await).http_status(), 403);
+    assert_eq!(refusal(place.links().render_link(place.service("tickets", render)).await).http_status(), 403);
     // A guest who does not come through the gateway is nobody.
     let bare = tonic::Request::new(GetPortalRequest { portal: "demo".into() });
     assert_eq!(refusal(place.portals().get_portal(bare).await).http_status(), 401);

@@ -1,6 +1,6 @@
 //! A running identity service with portal `demo` and the demo's people.
 
-use portico_chassis::auth::Caller;
+use portico_chassis::auth::{Caller, Keys, Revocations, Tokens};
 use portico_chassis::clock::Clock;
 use portico_chassis::error::Error;
 use portico_chassis::run::Running;
@@ -87,7 +87,8 @@ impl Place {
 
     /// On a stage where other services stand already.
     pub async fn start(mut stage: Stage) -> Self {
-        let clock = Clock::start();
+        // It stands, so that a test can move it over days, and ticks with each request.
+        let clock = Clock::standing(Clock::start().now());
         let boot = stage.boot_with("identity", Config::default(), clock.clone()).await;
         let running = portico_identity::start(boot).await.unwrap();
         let address = running.grpc.unwrap();
@@ -152,9 +153,22 @@ impl Place {
         self.login(email).await
     }
 
+    /// A request of a service in its own name, at the service's time, which a test may have moved.
+    pub fn service<T>(&self, name: &str, message: T) -> Request<T> {
+        self.clock.advance(time::Duration::milliseconds(1));
+        let keys = Keys::read(&self.stage.path("keys"), name).unwrap();
+        let token = Tokens::new(keys, self.clock.clone(), Revocations::default()).service_token().unwrap();
+        let mut request = Request::new(message);
+        request.set_timeout(std::time::Duration::from_secs(10));
+        request.metadata_mut().insert("x-portico-service", token.parse().unwrap());
+        request
+    }
+
     /// A request of a guest.
     pub fn guest<T>(&self, message: T) -> Request<T> {
-        self.stage.as_guest("source-1", message)
+        let mut request = self.service("gateway", message);
+        request.metadata_mut().insert("x-portico-source", "source-1".parse().unwrap());
+        request
     }
 
     /// A request with somebody's access token.
@@ -163,7 +177,7 @@ impl Place {
     }
 
     pub fn with_token<T>(&self, token: &str, message: T) -> Request<T> {
-        let mut request = self.stage.as_service("gateway", message);
+        let mut request = self.service("gateway", message);
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         request
     }
@@ -207,12 +221,8 @@ impl Place {
     }
 
     pub async fn try_reset(&self, token: &str, password: &str) -> Result<Response<ConfirmPasswordResetResponse>, Status> {
-        let message = ConfirmPasswordResetRequest {
-            portal: "demo".into(),
-            request_id: key(),
-            token: token.into(),
-            password: password.into(),
-        };
+        let message =
+            ConfirmPasswordResetRequest { portal: "demo".into(), request_id: key(), token: token.into(), password: password.into() };
         self.accounts().confirm_password_reset(self.guest(message)).await
     }
 
@@ -221,7 +231,7 @@ impl Place {
         let mut client = EventsServiceClient::new(self.channel.clone());
         let (mut all, mut after) = (Vec::new(), 0);
         loop {
-            let page = client.pull(self.stage.as_service("notifier", PullRequest { after_position: after })).await.unwrap().into_inner();
+            let page = client.pull(self.service("notifier", PullRequest { after_position: after })).await.unwrap().into_inner();
             let Some(last) = page.events.last() else { return all };
             after = last.position;
             all.extend(page.events);
@@ -250,13 +260,13 @@ impl Place {
     /// The person of an address, as services see them.
     pub async fn find(&self, email: &str) -> Option<PersonFacts> {
         let message = FindPeopleByEmailRequest { portal: "demo".into(), emails: vec![email.into()] };
-        let found = self.people().find_people_by_email(self.stage.as_service("community", message)).await.unwrap();
+        let found = self.people().find_people_by_email(self.service("community", message)).await.unwrap();
         found.into_inner().people.pop()
     }
 
     pub async fn try_render(&self, link_id: &str) -> Result<Response<RenderedLink>, Status> {
         let message = RenderLinkRequest { portal: "demo".into(), link_id: link_id.into() };
-        self.links().render_link(self.stage.as_service("notifier", message)).await
+        self.links().render_link(self.service("notifier", message)).await
     }
 
     /// The path in the latest mail of a kind to an address; waits for it.
@@ -269,6 +279,52 @@ impl Place {
     pub async fn mailed_token(&self, email: &str, kind: &str) -> String {
         let path = self.mailed_path(email, kind).await;
         path.rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// Changes the settings of `demo`.
+    pub async fn patch(&self, patch: serde_json::Value) {
+        let admin = self.admin().await;
+        let message = PatchSettingsRequest { portal: "demo".into(), request_id: key(), etag: String::new(), patch_json: patch.to_string() };
+        self.portals().patch_settings(self.by(&admin, message)).await.unwrap();
+    }
+
+    /// Suspends somebody.
+    pub async fn suspend(&self, id: &str) {
+        let admin = self.admin().await;
+        let message = UpdatePersonRequest {
+            portal: "demo".into(),
+            request_id: key(),
+            person_id: id.into(),
+            status: Some(PersonStatus::Suspended.into()),
+            ..Default::default()
+        };
+        self.people().update_person(self.by(&admin, message)).await.unwrap();
+    }
+
+    pub async fn try_refresh(&self, token: &str) -> Result<Response<SignIn>, Status> {
+        let message = RefreshRequest { portal: "demo".into(), request_id: key(), refresh_token: token.into(), client: None };
+        self.sessions().refresh(self.guest(message)).await
+    }
+
+    pub async fn me(&self, who: &Who) -> Result<Response<User>, Status> {
+        self.people().get_me(self.by(who, GetMeRequest { portal: "demo".into() })).await
+    }
+
+    /// Tables of the database in which a text stands as it is.
+    pub async fn tables_with(&self, text: &str) -> Vec<String> {
+        let mut conn = self.stage.inspect("identity").await;
+        let tables: Vec<String> =
+            sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'").fetch_all(&mut conn).await.unwrap();
+        assert!(tables.len() > 15);
+        let (mut found, hex) = (Vec::new(), hex::encode(text));
+        for table in tables {
+            let sql = format!("SELECT EXISTS (SELECT FROM \"{table}\" t WHERE strpos(t::text, $1) > 0 OR strpos(t::text, $2) > 0)");
+            let here: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(text).bind(&hex).fetch_one(&mut conn).await.unwrap();
+            if here {
+                found.push(table);
+            }
+        }
+        found
     }
 
     /// Waits until every wish for a mail was looked at.

@@ -13,4 +13,5 @@ mod people;
 mod portals;
 mod repeated;
 mod sessions;
+mod sweep;
 mod throttle;

@@ -1,1 +1,192 @@
-//! wip
+//! Somebody writes who has no account yet (IA-8, IA-9, S13): identity hears of it by event and asks tickets for the address.
+
+use std::sync::{Arc, Mutex};
+
+use portico_chassis::testing::{Stage, eventually};
+use portico_proto::events::v1::event_body::Body;
+use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
+use portico_proto::events::v1::identity_event::Event;
+use portico_proto::events::v1::tickets_event::Event as Tickets;
+use portico_proto::events::v1::{
+    Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, TicketCreated, TicketState, TicketsEvent,
+};
+use portico_proto::identity::v1::*;
+use portico_proto::tickets::v1::guest_service_server::{GuestService, GuestServiceServer};
+use portico_proto::tickets::v1::{GetUnverifiedAddressRequest, GetUnverifiedAddressResponse};
+use serde_json::json;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::kit::*;
+
+/// The tickets service as far as identity meets it: a journal, and the addresses of unverified tickets.
+#[derive(Clone, Default)]
+struct Neighbour {
+    events: Arc<Mutex<Vec<Envelope>>>,
+    addresses: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+const EPOCH: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+#[tonic::async_trait]
+impl EventsService for Neighbour {
+    async fn get_head(&self, request: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
+        let events = self.events.lock().unwrap();
+        let at = usize::try_from(request.get_ref().position).unwrap();
+        let matches = at == 0 || events.get(at - 1).is_some_and(|event| event.event_id == request.get_ref().event_id);
+        Ok(Response::new(GetHeadResponse { epoch: EPOCH.into(), position: i64::try_from(events.len()).unwrap(), matches }))
+    }
+
+    async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullResponse>, Status> {
+        let events = self.events.lock().unwrap();
+        let after = usize::try_from(request.get_ref().after_position).unwrap();
+        let page = events.iter().skip(after).cloned().collect();
+        Ok(Response::new(PullResponse { epoch: EPOCH.into(), events: page, head_position: i64::try_from(events.len()).unwrap() }))
+    }
+}
+
+#[tonic::async_trait]
+impl GuestService for Neighbour {
+    async fn get_unverified_address(
+        &self,
+        request: Request<GetUnverifiedAddressRequest>,
+    ) -> Result<Response<GetUnverifiedAddressResponse>, Status> {
+        let known = self.addresses.lock().unwrap();
+        let found = known.iter().find(|(ticket, _)| *ticket == request.get_ref().ticket_id);
+        let (_, email) = found.ok_or_else(|| Status::not_found("verified"))?;
+        Ok(Response::new(GetUnverifiedAddressResponse { email: email.clone(), name: "Gwen".into() }))
+    }
+}
+
+impl Neighbour {
+    fn created(&self, ticket: Uuid, created: TicketCreated, requester: &str) {
+        let mut events = self.events.lock().unwrap();
+        let state = TicketState { requester_id: requester.into(), verified: created.verified, ..Default::default() };
+        let body = TicketsEvent { ticket: Some(state), event: Some(Tickets::TicketCreated(created)), ..Default::default() };
+        let envelope = Envelope {
+            event_id: Uuid::now_v7().to_string(),
+            portal: "demo".into(),
+            producer: "tickets".into(),
+            epoch: EPOCH.into(),
+            position: i64::try_from(events.len()).unwrap() + 1,
+            previous_event_id: events.last().map(|last| last.event_id.clone()).unwrap_or_default(),
+            aggregate_kind: "ticket".into(),
+            aggregate_id: ticket.to_string(),
+            version: 1,
+            body: Some(EventBody { body: Some(Body::Tickets(body)) }),
+            ..Default::default()
+        };
+        events.push(envelope);
+    }
+
+    /// A guest writes.
+    fn guest_writes(&self, email: &str) {
+        let ticket = Uuid::now_v7();
+        self.addresses.lock().unwrap().push((ticket.to_string(), email.into()));
+        self.created(ticket, TicketCreated { verified: false, channel: "portal".into(), ..Default::default() }, "");
+    }
+
+    /// Somebody writes whose address a mail provider vouched for.
+    fn unregistered_writes(&self, person: &str) {
+        let created = TicketCreated { verified: true, channel: "email".into(), requester_unregistered: true, ..Default::default() };
+        self.created(Uuid::now_v7(), created, person);
+    }
+}
+
+async fn beside(neighbour: &Neighbour) -> Place {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stage = Stage::new().await;
+    stage.peer("tickets", listener.local_addr().unwrap());
+    let server = tonic::transport::Server::builder()
+        .add_service(EventsServiceServer::new(neighbour.clone()))
+        .add_service(GuestServiceServer::new(neighbour.clone()))
+        .serve_with_incoming(TcpIncoming::from(listener));
+    #[allow(clippy::disallowed_methods, reason = "a neighbour of the service under test, not part of it")]
+    tokio::spawn(server);
+    let place = Place::start(stage).await;
+    place.create_portal("demo", "helpdesk").await;
+    place.import("admin@demo.test", portico_proto::common::v1::Role::Admin, "", Default::default()).await;
+    place
+}
+
+async fn waits_for(place: &Place, email: &str, count: usize) {
+    eventually("auto-invites", || async { (place.links_of(email, "auto_invite").await.len() == count).then_some(()) }).await;
+}
+
+fn confirm(token: &str) -> ConfirmAddressRequest {
+    ConfirmAddressRequest { portal: "demo".into(), request_id: key(), token: token.into() }
+}
+
+fn proofs(happened: &[Event], id: &str) -> usize {
+    happened.iter().filter(|event| matches!(event, Event::AddressProven(proven) if proven.person_id == id)).count()
+}
+
+#[tokio::test]
+async fn a_guests_first_request_brings_an_invitation_for_that_address_and_one_a_day() {
+    let neighbour = Neighbour::default();
+    let place = beside(&neighbour).await;
+    neighbour.guest_writes("gwen@web.test");
+    neighbour.guest_writes("gwen@web.test");
+    waits_for(&place, "gwen@web.test", 1).await;
+    place.settled().await;
+    assert_eq!(place.links_of("gwen@web.test", "auto_invite").await.len(), 1);
+
+    let path = place.mailed_path("gwen@web.test", "auto_invite").await;
+    let token = path.strip_prefix("/invite/").unwrap().to_owned();
+    // The address may be confirmed without an account, once, and the account opened afterwards.
+    place.accounts().confirm_address(place.guest(confirm(&token))).await.unwrap();
+    assert_eq!(code(place.accounts().confirm_address(place.guest(confirm(&token))).await), (404, "link_invalid".into()));
+    let gwen = place.try_register(&token, PASSWORD).await.unwrap().into_inner().user.unwrap();
+    assert_eq!((gwen.email.as_str(), gwen.name.as_str()), ("gwen@web.test", "Gwen"));
+    assert!(proofs(&place.happened().await, &gwen.id) >= 2);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_known_address_is_asked_to_confirm_and_a_suspended_one_is_left_alone() {
+    let neighbour = Neighbour::default();
+    let place = beside(&neighbour).await;
+    let alice = place.customer("alice@acme.test").await;
+    let mallory = place.customer("mallory@acme.test").await;
+    place.suspend(&mallory.id()).await;
+    neighbour.guest_writes("mallory@acme.test");
+    neighbour.guest_writes("alice@acme.test");
+    waits_for(&place, "alice@acme.test", 1).await;
+    place.settled().await;
+    assert!(place.links_of("mallory@acme.test", "auto_invite").await.is_empty());
+
+    let path = place.mailed_path("alice@acme.test", "auto_invite").await;
+    let token = path.strip_prefix("/verify/").unwrap();
+    assert_eq!(code(place.try_register(token, OTHER_PASSWORD).await), (404, "link_invalid".into()));
+    let before = proofs(&place.happened().await, &alice.id());
+    place.accounts().confirm_address(place.guest(confirm(token))).await.unwrap();
+    assert_eq!(proofs(&place.happened().await, &alice.id()), before + 1);
+    assert_eq!(code(place.accounts().confirm_address(place.guest(confirm(token))).await), (404, "link_invalid".into()));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_portal_that_does_not_auto_invite_asks_for_confirmation_only() {
+    let neighbour = Neighbour::default();
+    let place = beside(&neighbour).await;
+    place.patch(json!({"policies": {"first_contact": ["invite"]}})).await;
+    neighbour.guest_writes("gwen@web.test");
+    waits_for(&place, "gwen@web.test", 1).await;
+    assert!(place.mailed_path("gwen@web.test", "auto_invite").await.starts_with("/verify/"));
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_vouched_sender_without_an_account_is_invited_too() {
+    let neighbour = Neighbour::default();
+    let place = beside(&neighbour).await;
+    let ensure =
+        EnsurePersonRequest { portal: "demo".into(), request_id: key(), email: "mail@web.test".into(), name: "Mia".into(), invite: false };
+    let mia = place.people().ensure_person(place.service("tickets", ensure)).await.unwrap().into_inner();
+    neighbour.unregistered_writes(&mia.id);
+    waits_for(&place, "mail@web.test", 1).await;
+    let token = place.mailed_token("mail@web.test", "auto_invite").await;
+    assert_eq!(place.try_register(&token, PASSWORD).await.unwrap().into_inner().user.unwrap().id, mia.id);
+    place.end().await;
+}

@@ -85,10 +85,10 @@ async fn settings_are_merged_checked_and_told_to_everybody() {
     assert_eq!(settings(&place, &admin).await, after);
 
     let changed = ListSettingsRequest { portal: String::new(), after_version: before.version };
-    let copies = place.portals().list_settings(place.stage.as_service("tickets", changed)).await.unwrap().into_inner().settings;
+    let copies = place.portals().list_settings(place.service("tickets", changed)).await.unwrap().into_inner().settings;
     assert_eq!(copies, [after.clone()]);
     let none = ListSettingsRequest { portal: String::new(), after_version: after.version };
-    assert!(place.portals().list_settings(place.stage.as_service("tickets", none)).await.unwrap().into_inner().settings.is_empty());
+    assert!(place.portals().list_settings(place.service("tickets", none)).await.unwrap().into_inner().settings.is_empty());
     place.end().await;
 }
 
@@ -100,7 +100,10 @@ async fn a_wrong_patch_names_every_key_and_changes_nothing() {
     let wrong = json!({"timer": {}, "policies": {"reopen": "maybe"}, "timers": {"auto_close_seconds": -1, "auto_resolve_seconds": 9}});
     let fields = wrong_fields(place.portals().patch_settings(place.by(&admin, patch(&wrong))).await);
     let named = |field: &str, code: &str| (field.to_owned(), code.to_owned());
-    assert_eq!(fields, [named("timer", "unknown_field"), named("policies.reopen", "invalid"), named("timers.auto_close_seconds", "invalid")]);
+    assert_eq!(
+        fields,
+        [named("timer", "unknown_field"), named("policies.reopen", "invalid"), named("timers.auto_close_seconds", "invalid")]
+    );
     let mut broken = patch(&json!({}));
     broken.patch_json = "{".into();
     assert_eq!(refusal(place.portals().patch_settings(place.by(&admin, broken)).await).http_status(), 400);
@@ -133,7 +136,7 @@ async fn portals_are_listed_in_pages_and_their_inbound_secrets_told_to_those_who
     let (mut slugs, mut token) = (Vec::new(), String::new());
     loop {
         let page = Some(PageRequest { page_size: 2, page_token: token.clone() });
-        let answer = place.portals().list_portals(place.stage.as_service("gateway", ListPortalsRequest { portal: String::new(), page })).await;
+        let answer = place.portals().list_portals(place.service("gateway", ListPortalsRequest { portal: String::new(), page })).await;
         let answer = answer.unwrap().into_inner();
         slugs.extend(answer.portals.into_iter().map(|portal| portal.slug));
         token = answer.next_page_token;
@@ -146,11 +149,11 @@ async fn portals_are_listed_in_pages_and_their_inbound_secrets_told_to_those_who
     let all = place.portals().list_inbound_secrets(place.stage.as_operator(ListInboundSecretsRequest { portal: String::new() })).await;
     let all = all.unwrap().into_inner().secrets;
     let one = GetInboundSecretRequest { portal: "b".into() };
-    let one = place.portals().get_inbound_secret(place.stage.as_service("notifier", one)).await.unwrap().into_inner();
+    let one = place.portals().get_inbound_secret(place.service("notifier", one)).await.unwrap().into_inner();
     assert_eq!(all.len(), 3);
     assert!(all.contains(&one) && all[0].secret != all[1].secret);
     let none = GetInboundSecretRequest { portal: "nope".into() };
-    assert_eq!(refusal(place.portals().get_inbound_secret(place.stage.as_service("notifier", none)).await).http_status(), 404);
+    assert_eq!(refusal(place.portals().get_inbound_secret(place.service("notifier", none)).await).http_status(), 404);
     place.end().await;
 }
 
