@@ -56,6 +56,7 @@ CREATE INDEX topic_unanswered ON topic (portal, last_activity_at DESC, id DESC)
     WHERE stage = 'published' AND accepted IS NULL AND type IN ('question', 'problem');
 CREATE INDEX topic_tags ON topic USING gin (tags) WHERE stage = 'published';
 CREATE INDEX topic_drafts ON topic (portal, author, edited_at DESC, id DESC) WHERE stage = 'draft';
+CREATE INDEX topic_author ON topic (portal, author, created_at);
 SELECT portico_protect('topic');
 
 CREATE TABLE post (
@@ -69,6 +70,7 @@ CREATE TABLE post (
     created_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX post_number ON post (topic, number);
+CREATE INDEX post_author ON post (portal, author, created_at);
 SELECT portico_protect('post');
 
 -- Files of topics (post is NULL) and of posts.

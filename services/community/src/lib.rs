@@ -48,6 +48,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         keys: boot.keys.clone(),
         clock: boot.clock.clone(),
         random: boot.random.clone(),
+        limit_factor: boot.common.limit_factor,
     });
     let wake = Arc::new(Notify::new());
     keeper::start(&boot, &db, Arc::new(PersonKeeper { db: db.clone(), identity }), wake.clone());

@@ -9,6 +9,7 @@ pub mod forum;
 pub mod housekeeping;
 pub mod import;
 pub mod moderation;
+mod pace;
 pub mod person;
 pub mod policy;
 pub mod post;
@@ -66,6 +67,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// How much wider limits per person and address are on a development machine.
+    pub limit_factor: u64,
 }
 
 impl std::ops::Deref for Community {

@@ -15,6 +15,7 @@ use crate::domain::refusal::Problem;
 use crate::domain::topic::Command;
 use crate::domain::view::PostView;
 use crate::store;
+use crate::store::pace::Written;
 
 /// A post that somebody wants to add.
 #[derive(Clone, Debug)]
@@ -63,8 +64,9 @@ impl Community {
             // Nothing is copied for a topic that is not there for this writer.
             self.visible_head(&mut conn, asker, wish.topic).await?;
         }
-        drop(conn);
         let now = self.clock.now();
+        self.keep_pace(&mut conn, asker, writer.actor.id, Written::Posts, now).await?;
+        drop(conn);
         let claimed = if wish.problems.is_empty() { self.claim(asker, &wish.uploads, now).await? } else { Claimed::default() };
         let id = PostId::new(self.random.uuid(now));
         let command = Command::AddPost(NewPost { id, body: wish.body, attachments: claimed.attachments.clone() });

@@ -18,6 +18,7 @@ use crate::domain::topic::{self, Command, Content, Stage, TopicType};
 use crate::domain::view::{TopicHead, TopicView};
 use crate::domain::writing::{Creation, Update};
 use crate::store;
+use crate::store::pace::Written;
 use crate::store::writes::Write;
 
 /// A list that somebody asks for.
@@ -143,6 +144,7 @@ impl Community {
             return Ok(answer);
         }
         let now = self.clock.now();
+        self.keep_pace(&mut conn, asker, writer.actor.id, Written::Topics, now).await?;
         let mut problems = wish.problems;
         let forum = wished_forum(&mut conn, asker, &wish.forum, &mut problems).await?;
         let allowance = self.allowance(&mut conn, asker, writer.actor.id, now).await?;

@@ -22,6 +22,8 @@ pub struct Copy {
 /// What a writer has sent and what may be made of it now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
+    /// Copies that this person may send within the window.
+    pub most: usize,
     /// Copies that this person sent within the window.
     pub sent: usize,
     /// Seconds until the oldest of them stops counting.
@@ -32,7 +34,7 @@ pub struct Allowance {
 
 /// One copy an address, unless the writer has no allowance left.
 pub fn make(addresses: &[String], allowance: &Allowance) -> Result<Vec<Copy>, Refusal> {
-    if !addresses.is_empty() && allowance.sent + addresses.len() > COPIES_PER_WRITER {
+    if !addresses.is_empty() && allowance.sent + addresses.len() > allowance.most {
         return Err(Refusal::TooManyCopies { retry_after: allowance.retry_after.max(1) });
     }
     Ok(addresses.iter().zip(&allowance.ids).map(|(address, id)| Copy { id: *id, address: address.clone() }).collect())

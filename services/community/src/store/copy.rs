@@ -6,7 +6,7 @@ use portico_chassis::ids::PortalId;
 use sqlx::{FromRow, PgPool};
 use time::{Duration, OffsetDateTime};
 
-use crate::domain::copy::{COPIES_PER_ADDRESS, COPY_WINDOW_SECONDS};
+use crate::domain::copy::COPY_WINDOW_SECONDS;
 use crate::domain::ids::{CopyId, PersonId, TopicId};
 
 /// A copy that is to be sent.
@@ -45,8 +45,8 @@ pub async fn one(conn: &mut PortalConn, portal: &PortalId, id: CopyId) -> Result
         .await?)
 }
 
-/// Counts the copy against its address, once, and says whether the address still gets it. Over all portals, hence without one.
-pub async fn count(pool: &PgPool, address_hash: &[u8], id: CopyId, now: OffsetDateTime) -> Result<bool, Error> {
+/// Counts the copy against its address, once, and says whether it is among the first `most` of the window. Over all portals, hence without one.
+pub async fn count(pool: &PgPool, address_hash: &[u8], id: CopyId, most: usize, now: OffsetDateTime) -> Result<bool, Error> {
     let since = now - Duration::seconds(COPY_WINDOW_SECONDS);
     sqlx::query("INSERT INTO copy_count (address_hash, copy, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
         .bind(address_hash)
@@ -64,5 +64,5 @@ pub async fn count(pool: &PgPool, address_hash: &[u8], id: CopyId, now: OffsetDa
     .bind(since)
     .fetch_one(pool)
     .await?;
-    Ok(usize::try_from(before).unwrap_or(usize::MAX) < COPIES_PER_ADDRESS)
+    Ok(usize::try_from(before).unwrap_or(usize::MAX) < most)
 }

@@ -9,6 +9,7 @@ pub mod head;
 pub mod housekeeping;
 pub mod listing;
 pub mod notice;
+pub mod pace;
 mod people;
 pub mod person;
 pub mod post;

@@ -269,6 +269,25 @@ async fn reports_reach_the_team_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn nobody_floods_the_community() {
+    let world = World::new().await;
+    let forum = world.forum("How to", "", Audience::Public).await;
+    let first = world.question(&alice(), "T0", &forum.slug).await;
+    for n in 1..12 {
+        world.question(&alice(), &format!("T{n}"), &forum.slug).await;
+    }
+    let refused = crate::kit::refusal(world.create(&alice(), topic("T12", &forum.slug)).await);
+    assert_eq!((refused.http_status(), refused.code()), (429, "rate_limited"));
+    assert!((1..=3600).contains(&refused.retry_after().unwrap().as_secs()));
+    for n in 0..14 {
+        world.post(&bob(), &first.id, &format!("P{n}")).await.unwrap();
+    }
+    assert_eq!(code(world.post(&bob(), &first.id, "P14").await), "rate_limited");
+    assert!(world.post(&alice(), &first.id, "Others may").await.is_ok());
+    world.end().await;
+}
+
+#[tokio::test]
 async fn views_are_counted_when_asked_for_and_only_on_published_topics() {
     let world = World::new().await;
     let forum = world.forum("How to", "", Audience::Public).await;

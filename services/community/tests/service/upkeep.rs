@@ -17,7 +17,7 @@ async fn addresses_leave_after_eight_days_and_counts_after_two() {
     world.create(&alice(), wish).await.unwrap();
     let pool = world.db.system();
     let now = portico_chassis::clock::Clock::start().now();
-    assert!(store::copy::count(pool, b"hash", CopyId::new(sqlx::types::Uuid::now_v7()), now).await.unwrap());
+    assert!(store::copy::count(pool, b"hash", CopyId::new(sqlx::types::Uuid::now_v7()), 5, now).await.unwrap());
     assert_eq!(store::housekeeping::sweep(pool, now + Duration::days(1)).await.unwrap(), 0);
     assert_eq!(store::housekeeping::sweep(pool, now + Duration::days(3)).await.unwrap(), 1, "the count");
     assert_eq!(store::housekeeping::sweep(pool, now + Duration::days(9)).await.unwrap(), 1, "the copy");

@@ -33,7 +33,7 @@ fn content(kind: TopicType) -> Content {
 }
 
 fn allowance(sent: usize) -> Allowance {
-    Allowance { sent, retry_after: 60, ids: (0..5).map(|n| CopyId::new(Uuid::from_u128(n))).collect() }
+    Allowance { most: COPIES_PER_WRITER, sent, retry_after: 60, ids: (0..5).map(|n| CopyId::new(Uuid::from_u128(n))).collect() }
 }
 
 fn creation(kind: TopicType, draft: bool) -> Creation {

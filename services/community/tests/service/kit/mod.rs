@@ -82,12 +82,18 @@ impl World {
         [alice(), bob(), agent()].iter().for_each(|person| identity.knows(person));
         let mut stage = Stage::new().await;
         stage.peer("identity", identity.clone().start().await);
-        let boot = stage.boot("community", Config {}).await;
+        let mut boot = stage.boot("community", Config {}).await;
+        boot.common.limit_factor = 1;
         let db = Db::open(boot.common.database_url.as_ref().unwrap(), 4, "community-test").unwrap();
         db.migrate(&portico_community::store::MIGRATIONS).await.unwrap();
-        for (portal, version, document) in
-            [(PORTAL, 1, r#"{"features": {"community": true}}"#), (CLOSED, 2, r#"{"features": {"community": false}}"#)]
-        {
+        for (portal, version, document) in [
+            (
+                PORTAL,
+                1,
+                r#"{"features": {"community": true}, "limits": {"topics_per_hour_per_person": 12, "comments_per_hour_per_person": 14}}"#,
+            ),
+            (CLOSED, 2, r#"{"features": {"community": false}}"#),
+        ] {
             sqlx::query("INSERT INTO portal_settings (portal, version, title, document) VALUES ($1, $2, $3, $4::jsonb)")
                 .bind(portal)
                 .bind(i64::from(version))
