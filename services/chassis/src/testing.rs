@@ -215,7 +215,7 @@ pub fn organization(number: u128, name: &str) -> Organization {
     Organization { id: Uuid::from_u128(0x0190_0000_0000_7000_a000_0000_0000_0000 + number), name: name.to_owned() }
 }
 
-/// Waits until `condition` gives something, asking often; fails after ten seconds with what it waited for.
+/// Waits until `condition` gives something, asking often; fails after thirty seconds with what it waited for.
 pub async fn eventually<T, F>(what: &str, mut condition: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
@@ -225,7 +225,7 @@ where
         if let Some(value) = condition().await {
             return value;
         }
-        assert!(begun.elapsed() < Duration::from_secs(10), "waited ten seconds for {what}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited thirty seconds for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
