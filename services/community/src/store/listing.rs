@@ -39,7 +39,8 @@ pub async fn published(
         sql.push(" AND t.type = ").push_bind(codes::type_word(kind));
     }
     if let Some(tag) = &filter.tag {
-        sql.push(" AND t.tags @> ").push_bind(vec![tag.clone()]);
+        sql.push(" AND t.id IN (SELECT g.topic FROM topic_tag g WHERE g.portal = ").push_bind(portal.as_str());
+        sql.push(" AND g.tag = ").push_bind(tag.clone()).push(")");
     }
     if filter.unanswered {
         sql.push(" AND t.accepted IS NULL AND t.type IN ('question', 'problem')");

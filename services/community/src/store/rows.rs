@@ -168,8 +168,9 @@ pub(super) async fn empty_deleted(conn: &mut PgConnection, topics: &[Uuid]) -> R
     if topics.is_empty() {
         return Ok(());
     }
-    const STATEMENTS: [&str; 6] = [
+    const STATEMENTS: [&str; 7] = [
         "DELETE FROM attachment WHERE topic = ANY ($1)",
+        "DELETE FROM topic_tag WHERE topic = ANY ($1)",
         "DELETE FROM post WHERE topic = ANY ($1)",
         "DELETE FROM vote WHERE topic = ANY ($1)",
         "DELETE FROM follow WHERE topic = ANY ($1)",

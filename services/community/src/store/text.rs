@@ -4,17 +4,42 @@ use std::collections::HashMap;
 
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
+use portico_chassis::uuid::Uuid;
 use sqlx::PgConnection;
 
 use super::codes;
 use crate::domain::ids::TopicId;
 use crate::domain::topic::Topic;
 
-/// Makes or rewrites the texts of topics.
+/// Makes or rewrites the texts and tags of topics.
 pub(super) async fn upsert(conn: &mut PgConnection, topics: &HashMap<TopicId, (&PortalId, &Topic)>) -> Result<(), Error> {
     if topics.is_empty() {
         return Ok(());
     }
+    upsert_texts(conn, topics).await?;
+    replace_tags(conn, topics).await
+}
+
+async fn replace_tags(conn: &mut PgConnection, topics: &HashMap<TopicId, (&PortalId, &Topic)>) -> Result<(), Error> {
+    let ids: Vec<Uuid> = topics.keys().map(|id| id.uuid()).collect();
+    sqlx::query("DELETE FROM topic_tag WHERE topic = ANY ($1)").bind(ids).execute(&mut *conn).await?;
+    let rows: Vec<(&str, &str, Uuid)> = topics
+        .values()
+        .flat_map(|(portal, topic)| topic.content.tags.iter().map(|tag| (portal.as_str(), tag.as_str(), topic.id.uuid())))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("INSERT INTO topic_tag (portal, tag, topic) SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[])")
+        .bind(rows.iter().map(|(portal, ..)| *portal).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, tag, _)| *tag).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., topic)| *topic).collect::<Vec<_>>())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn upsert_texts(conn: &mut PgConnection, topics: &HashMap<TopicId, (&PortalId, &Topic)>) -> Result<(), Error> {
     let rows: Vec<&(&PortalId, &Topic)> = topics.values().collect();
     // UNNEST can't take lists of lists: tags and addresses travel as JSON.
     let json = |list: &[String]| serde_json::to_string(list).map_err(Error::internal);

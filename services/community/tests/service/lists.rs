@@ -4,7 +4,7 @@ use portico_proto::common::v1::PageRequest;
 use portico_proto::community::v1 as wire;
 use portico_proto::community::v1::{Audience, TopicSort, TopicType};
 
-use crate::kit::{PORTAL, World, agent, alice, bob, everything, refusal, topic, wrong_fields};
+use crate::kit::{PORTAL, World, agent, alice, bob, change, everything, refusal, topic, wrong_fields};
 
 #[tokio::test]
 async fn topics_are_sorted_and_filtered_cm_9_to_cm_11() {
@@ -30,6 +30,10 @@ async fn topics_are_sorted_and_filtered_cm_9_to_cm_11() {
     assert_eq!(list(by(TopicSort::Recent)).await[0], "First", "a vote is none");
     assert_eq!(list(wire::ListTopicsRequest { tag: "EXPORT".into(), ..everything() }).await, ["First", "Second"]);
     assert_eq!(list(wire::ListTopicsRequest { tag: "csv".into(), ..everything() }).await, ["Second"]);
+    let retag = wire::UpdateTopicRequest { tags: Some(wire::TagList { tags: vec!["csv".into()] }), ..change(&first.id) };
+    world.update(&alice(), retag).await.unwrap();
+    assert_eq!(list(wire::ListTopicsRequest { tag: "export".into(), ..everything() }).await, ["Second"]);
+    assert_eq!(list(wire::ListTopicsRequest { tag: "csv".into(), ..everything() }).await, ["First", "Second"]);
     assert_eq!(list(wire::ListTopicsRequest { r#type: TopicType::Idea.into(), ..everything() }).await, ["Second"]);
     let odd = wire::ListTopicsRequest { tag: "<b>".into(), r#type: 77, ..everything() };
     let wrong = wrong_fields(world.topics().list_topics(world.by(None, odd)).await);

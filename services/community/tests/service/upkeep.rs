@@ -46,7 +46,7 @@ async fn without_a_portal_the_database_shows_no_rows() {
     world.question(&alice(), "T", &forum.slug).await;
     assert!(store::scan::all(world.db.system()).await.unwrap().is_empty());
     let mut conn = world.db.read(&"other".parse().unwrap(), portico_chassis::deadline::Deadline::default()).await.unwrap();
-    for table in ["forum", "topic", "post", "attachment", "vote", "follow", "report", "copy", "person"] {
+    for table in ["forum", "topic", "post", "attachment", "vote", "follow", "report", "copy", "person", "topic_tag"] {
         let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         let rows: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.unwrap();
         assert_eq!(rows, 0, "{table} shows rows of another portal");
