@@ -141,7 +141,7 @@ pub async fn counts(
             push_where(&mut sql, portal, sight, branch, filter, now);
             sql.push(" LIMIT ").push_bind(cap).push(")");
         }
-        sql.push(" LIMIT ").push_bind(cap).push(") AS some)");
+        sql.push(" LIMIT ").push_bind(cap).push(") AS counted)");
     }
     sql.push("]::bigint[]");
     Ok(sql.build_query_scalar().fetch_one(&mut **conn).await?)
