@@ -135,13 +135,13 @@ pub async fn counts(
 ) -> Result<Vec<i64>, Error> {
     let mut sql = QueryBuilder::new("SELECT ARRAY[");
     for (place, filter) in filters.iter().enumerate() {
-        sql.push(if place == 0 { "(SELECT count(*) FROM (" } else { ", (SELECT count(*) FROM (" });
+        sql.push(if place == 0 { "(SELECT count(*) FROM (SELECT 1 FROM (" } else { ", (SELECT count(*) FROM (SELECT 1 FROM (" });
         for (index, branch) in branches(sight, filter.scope).into_iter().enumerate() {
             sql.push(if index == 0 { "(SELECT 1 FROM ticket t" } else { " UNION ALL (SELECT 1 FROM ticket t" });
             push_where(&mut sql, portal, sight, branch, filter, now);
             sql.push(" LIMIT ").push_bind(cap).push(")");
         }
-        sql.push(" LIMIT ").push_bind(cap).push(") AS counted)");
+        sql.push(") AS found LIMIT ").push_bind(cap).push(") AS counted)");
     }
     sql.push("]::bigint[]");
     Ok(sql.build_query_scalar().fetch_one(&mut **conn).await?)
