@@ -1,6 +1,7 @@
 //! Refusals as `application/problem+json` (RFC 9457). What an error means is decided by `chassis::error`; here it only gets its HTTP form.
 
 use std::future::Future;
+use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -74,9 +75,20 @@ impl Problem {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
+            // The public API knows no 504: to a client a service that is too slow is one that is not available.
+            Self::Error(Error::Deadline) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Error(error) => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+
+    /// When asking again may help; for every 429 and 503.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Error(Error::Deadline) => Some(Duration::from_secs(1)),
+            Self::Error(error) => error.retry_after(),
+            _ => None,
         }
     }
 
@@ -149,17 +161,12 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match &self {
-            Self::Error(error) => {
-                if let Some(delay) = error.retry_after() {
-                    // Whole seconds, never 0: a client that takes it literally must not hammer.
-                    headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
-                }
-                if error.http_status() == 401 {
-                    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"portico\""));
-                }
-            }
-            Self::MethodNotAllowed | Self::UnsupportedMediaType(_) => {}
+        if let Some(delay) = self.retry_after() {
+            // Whole seconds, never 0: a client that takes it literally must not hammer.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(delay.as_secs().max(1)));
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"portico\""));
         }
         response
     }
@@ -202,7 +209,6 @@ pub struct ProblemField {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     async fn parts(problem: Problem) -> (StatusCode, axum::http::HeaderMap, Value) {
         let response = with_trace("abc".into(), async { problem.into_response() }).await;

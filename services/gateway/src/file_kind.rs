@@ -117,7 +117,8 @@ pub fn clean_name(name: &str) -> String {
     }
     match extension_of(trimmed) {
         Some(extension) => {
-            let stem: String = trimmed.chars().take(trimmed.chars().count() - extension.chars().count() - 1).take(NAME - EXTENSION - 1).collect();
+            let stem: String =
+                trimmed.chars().take(trimmed.chars().count() - extension.chars().count() - 1).take(NAME - EXTENSION - 1).collect();
             format!("{}.{extension}", stem.trim_end_matches(['.', ' ']))
         }
         None => trimmed.chars().take(NAME).collect(),
@@ -155,7 +156,8 @@ pub fn recognise(name: &str, head: &[u8]) -> Result<&'static str, Refused> {
 /// `Content-Disposition` of a download (RFC 6266): an ASCII fallback and the name itself.
 pub fn disposition(name: &str) -> String {
     let name = clean_name(name);
-    let ascii: String = name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';') || c == ' ' { c } else { '_' }).collect();
+    let ascii: String =
+        name.chars().map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';') || c == ' ' { c } else { '_' }).collect();
     let encoded = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::http::Method;
 use chassis::auth::{Keys, Tokens};
 use chassis::blobs::Blobs;
 use chassis::clock::Clock;
@@ -14,12 +16,14 @@ use chassis::foundation::connect_nats;
 use chassis::peers::{self, Peers};
 use chassis::random::Random;
 use chassis::run::{Boot, Phase};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Histogram;
 use ring::hmac;
 
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::live::Hub;
 use crate::limits::{Bucket, InFlight, Kind, Limits, Rate};
+use crate::live::Hub;
 use crate::portals::Portals;
 use crate::session::SessionKeys;
 use crate::sign_ins::SignIns;
@@ -48,6 +52,7 @@ struct Inner {
     limits: Limits,
     in_flight: InFlight,
     in_progress: Mutex<HashSet<String>>,
+    durations: Histogram<f64>,
     hub: Hub,
     blobs: Blobs,
     keys: Keys,
@@ -98,6 +103,7 @@ impl AppState {
             sign_ins: SignIns::default(),
             limits: Limits::default(),
             in_progress: Mutex::default(),
+            durations: durations(),
             blobs: Blobs::open(Common::require(&boot.common.blobs, "blobs")?)?,
             keys: boot.keys.clone(),
             hub,
@@ -160,6 +166,16 @@ impl AppState {
     /// The operator's token, when one is configured.
     pub fn operator_token(&self) -> Option<&Secret> {
         self.0.operator_token.as_ref()
+    }
+
+    /// Notes how long a request took. A stream counts until its first byte.
+    pub fn record(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        let labels = [
+            KeyValue::new("http.request.method", method.to_string()),
+            KeyValue::new("http.route", route.to_owned()),
+            KeyValue::new("http.response.status_code", i64::from(status)),
+        ];
+        self.0.durations.record(took.as_secs_f64(), &labels);
     }
 
     /// Live updates.
@@ -226,4 +242,13 @@ impl AppState {
         }
         Ok(InProgress { state: self.clone(), key: key.to_owned() })
     }
+}
+
+fn durations() -> Histogram<f64> {
+    chassis::telemetry::meter()
+        .f64_histogram("http.server.request.duration")
+        .with_unit("s")
+        .with_description("How long requests took.")
+        .with_boundaries(vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
+        .build()
 }

@@ -154,7 +154,14 @@ pub async fn take_in<E: std::fmt::Display>(
 
 async fn remembered(call: &Call, path: &str) -> Answer<Option<Remembered>> {
     let content = match call.state.blobs().get(path).await {
-        Ok(content) => content.try_fold(Vec::new(), async |mut all, chunk| { all.extend_from_slice(&chunk); Ok(all) }).await?,
+        Ok(content) => {
+            content
+                .try_fold(Vec::new(), async |mut all, chunk| {
+                    all.extend_from_slice(&chunk);
+                    Ok(all)
+                })
+                .await?
+        }
         Err(Error::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };

@@ -59,7 +59,9 @@ async fn every_answer_carries_the_security_headers_and_no_banner_s31() {
     let edge = Edge::open().await;
     for path in ["/api/v1/openapi.json", "/api/v1/nothing", "/nothing", "/api/v1/portals/demo"] {
         let answer = edge.get(path).await;
-        for name in ["content-security-policy", "strict-transport-security", "x-content-type-options", "referrer-policy", "permissions-policy"] {
+        for name in
+            ["content-security-policy", "strict-transport-security", "x-content-type-options", "referrer-policy", "permissions-policy"]
+        {
             assert!(answer.headers.contains_key(name), "{path} lacks {name}");
         }
         assert!(!answer.headers.contains_key("server"), "{path}");
@@ -105,7 +107,8 @@ async fn a_token_that_is_none_of_ours_is_401_before_anybody_is_asked() {
         assert_eq!(answer.status, 401, "{value}");
         assert!(answer.headers.contains_key("www-authenticate"));
     }
-    let portal = edge.ask(Method::POST, "/api/v1/portals", &[("authorization", "Bearer wrong"), ("content-type", "application/json")], "{}").await;
+    let portal =
+        edge.ask(Method::POST, "/api/v1/portals", &[("authorization", "Bearer wrong"), ("content-type", "application/json")], "{}").await;
     assert_eq!((portal.status, portal.body["code"].as_str()), (StatusCode::UNAUTHORIZED, Some("bad_credentials")));
 }
 

@@ -151,23 +151,6 @@ impl From<proto::Article> for Article {
     }
 }
 
-/// A category of articles.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ArticleCategory {
-    /// What addresses use.
-    pub id: String,
-    /// For people to read.
-    pub name: String,
-    /// Articles that the caller may read.
-    pub articles: i32,
-}
-
-impl From<proto::Category> for ArticleCategory {
-    fn from(category: proto::Category) -> Self {
-        Self { id: category.id, name: category.name, articles: category.articles }
-    }
-}
-
 query_params! {
     /// What a list of articles is narrowed to.
     pub struct ListArticles {
@@ -188,14 +171,6 @@ query_params! {
         pub limit: Option<Limit>,
         /// `next_cursor` of the page before.
         pub cursor: Option<String>,
-    }
-}
-
-query_params! {
-    /// Which kind is counted.
-    pub struct ListCategories {
-        /// Both when left out.
-        pub kind: Option<ArticleKind>,
     }
 }
 
@@ -304,8 +279,7 @@ async fn list(Api(call): Api, Params(params): Params<ListArticles>) -> Answer<Js
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/articles/{slug}", tag = "knowledge",
     params(("portal" = String, Path), ("slug" = String, Path)), responses((status = 200, body = Article)))]
 async fn read(Api(call): Api) -> Answer<Response> {
-    let request =
-        call.grpc(proto::GetArticleRequest { portal: call.portal(), slug: call.path("slug"), count_view: !is_prefetch(&call) });
+    let request = call.grpc(proto::GetArticleRequest { portal: call.portal(), slug: call.path("slug"), count_view: !is_prefetch(&call) });
     let article = call.peers().articles().get_article(request).await?.into_inner();
     let etag = article.etag.clone();
     Ok(resource(&call.headers, &etag, Article::from(article)))
@@ -389,21 +363,7 @@ async fn feedback(Api(call): Api, Body(body): Body<Feedback>) -> Answer<Response
     Ok(nothing())
 }
 
-/// The categories of the articles that the caller may read, by name, on one page.
-#[utoipa::path(get, path = "/api/v1/portals/{portal}/article-categories", tag = "knowledge",
-    params(("portal" = String, Path), ListCategories), responses((status = 200, body = Page<ArticleCategory>)))]
-async fn categories(Api(call): Api, Params(params): Params<ListCategories>) -> Answer<Json<Page<ArticleCategory>>> {
-    let request =
-        call.grpc(proto::ListCategoriesRequest { portal: call.portal(), kind: params.kind.map_or(0, |kind| kind.to_proto().into()) });
-    let answer = call.peers().articles().list_categories(request).await?.into_inner();
-    Ok(Page::new(answer.categories, String::new()))
-}
-
 /// The routes of this noun.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(read, patch, remove))
-        .routes(routes!(feedback))
-        .routes(routes!(categories))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, patch, remove)).routes(routes!(feedback))
 }

@@ -71,7 +71,7 @@ async fn issue(Api(call): Api, Body(body): Body<AskCaptcha>) -> Answer<Json<Capt
 
 /// The challenge's code as a picture.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/captcha/{token}/image", tag = "captcha",
-    params(("portal" = String, Path), ("token" = String, Path)), responses((status = 200, content_type = "image/png", body = [u8])))]
+    params(("portal" = String, Path), ("token" = String, Path)), responses((status = 200, content_type = "image/png", body = String)))]
 async fn image(Api(call): Api) -> Answer<Response> {
     let token = call.path("token");
     let request = call.grpc(proto::GetCaptchaImageRequest { portal: call.portal(), token });
@@ -80,7 +80,7 @@ async fn image(Api(call): Api) -> Answer<Response> {
 
 /// The challenge's code, spoken.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/captcha/{token}/audio", tag = "captcha",
-    params(("portal" = String, Path), ("token" = String, Path)), responses((status = 200, content_type = "audio/wav", body = [u8])))]
+    params(("portal" = String, Path), ("token" = String, Path)), responses((status = 200, content_type = "audio/wav", body = String)))]
 async fn audio(Api(call): Api) -> Answer<Response> {
     let token = call.path("token");
     let request = call.grpc(proto::GetCaptchaAudioRequest { portal: call.portal(), token });

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use axum::http::StatusCode;
 use portico_proto::notifier::v1 as proto;
 use serde::Serialize;
 use utoipa::ToSchema;

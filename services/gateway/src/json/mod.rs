@@ -1,6 +1,7 @@
 //! The JSON API under `/api/v1`: one file a noun, the same names as in the contracts.
 
 pub mod announcements;
+pub mod article_categories;
 pub mod article_comments;
 pub mod articles;
 pub mod auth;
@@ -16,6 +17,7 @@ pub mod openapi;
 pub mod organizations;
 pub mod portals;
 pub mod posts;
+pub mod rules;
 pub mod search;
 pub mod settings;
 pub mod shared;
@@ -50,6 +52,7 @@ pub fn described() -> OpenApiRouter<AppState> {
         .merge(collaborators::routes())
         .merge(uploads::routes())
         .merge(articles::routes())
+        .merge(article_categories::routes())
         .merge(article_comments::routes())
         .merge(announcements::routes())
         .merge(forums::routes())
@@ -68,6 +71,6 @@ pub fn described() -> OpenApiRouter<AppState> {
 /// The API, its OpenAPI document and the page to browse it.
 pub fn router() -> Router<AppState> {
     let (router, mut document) = described().split_for_parts();
-    openapi::complete(&mut document);
+    rules::complete(&mut document);
     router.merge(openapi::routes(&document))
 }

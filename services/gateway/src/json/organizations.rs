@@ -107,8 +107,7 @@ async fn read(Api(call): Api) -> Answer<Json<Organization>> {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/organizations/{id}/members", tag = "people",
     params(("portal" = String, Path), ("id" = String, Path), PageParams), responses((status = 200, body = Page<User>)))]
 async fn members(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<User>>> {
-    let request =
-        call.grpc(proto::ListMembersRequest { portal: call.portal(), organization_id: call.path("id"), page: params.request() });
+    let request = call.grpc(proto::ListMembersRequest { portal: call.portal(), organization_id: call.path("id"), page: params.request() });
     let answer = call.peers().organizations().list_members(request).await?.into_inner();
     Ok(Page::new(answer.members, answer.next_page_token))
 }

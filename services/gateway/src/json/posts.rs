@@ -66,8 +66,12 @@ json_body! {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/topics/{id}/posts", tag = "community",
     params(("portal" = String, Path), ("id" = String, Path), PageParams), responses((status = 200, body = Page<Post>)))]
 async fn list(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<Post>>> {
-    let request =
-        call.grpc(proto::ListPostsRequest { portal: call.portal(), page: params.request(), topic_id: call.path("id"), accepted_only: false });
+    let request = call.grpc(proto::ListPostsRequest {
+        portal: call.portal(),
+        page: params.request(),
+        topic_id: call.path("id"),
+        accepted_only: false,
+    });
     let answer = call.peers().posts().list_posts(request).await?.into_inner();
     Ok(Page::new(answer.posts, answer.next_page_token))
 }
@@ -90,8 +94,7 @@ async fn add(Api(call): Api, Body(body): Body<AddPost>) -> Answer<Response> {
 #[utoipa::path(post, path = "/api/v1/portals/{portal}/topics/{id}/vote", tag = "community",
     params(("portal" = String, Path), ("id" = String, Path)), request_body = Vote, responses((status = 204)))]
 async fn vote(Api(call): Api, Body(body): Body<Vote>) -> Answer<Response> {
-    let request =
-        proto::VoteTopicRequest { portal: call.portal(), request_id: call.request_id(), id: call.path("id"), value: body.value };
+    let request = proto::VoteTopicRequest { portal: call.portal(), request_id: call.request_id(), id: call.path("id"), value: body.value };
     call.peers().topics().vote_topic(call.grpc(request)).await?;
     Ok(nothing())
 }

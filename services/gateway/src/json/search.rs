@@ -205,7 +205,8 @@ fn group(portal: &str, group: proto::SearchGroup) -> Option<SearchGroup> {
 
 /// Tickets that the caller may see: agents all, customers what is theirs or shared with them.
 async fn ticket_group(call: &Call, query: &str, limit: i32) -> Answer<SearchGroup> {
-    let scope = if call.caller.as_person().is_some_and(chassis::auth::Person::is_staff) { tickets::Scope::All } else { tickets::Scope::Visible };
+    let scope =
+        if call.caller.as_person().is_some_and(chassis::auth::Person::is_staff) { tickets::Scope::All } else { tickets::Scope::Visible };
     // The tickets service takes 200 characters; a longer query names a ticket by its beginning.
     let q: String = query.chars().take(200).collect();
     let filter = tickets::TicketFilter { scope: scope.into(), q, ..Default::default() };
@@ -274,7 +275,11 @@ async fn search(Api(call): Api, Params(params): Params<SearchParams>) -> Answer<
     };
     let index = async {
         // An empty list would mean every kind.
-        if indexed.is_empty() { Ok(proto::SearchResponse::default()) } else { call.peers().search().search(call.grpc(request)).await.map(tonic::Response::into_inner).map_err(crate::error::Problem::from) }
+        if indexed.is_empty() {
+            Ok(proto::SearchResponse::default())
+        } else {
+            call.peers().search().search(call.grpc(request)).await.map(tonic::Response::into_inner).map_err(crate::error::Problem::from)
+        }
     };
     let found_tickets = async {
         match (kinds.contains(&Kind::Tickets), signed_in) {
@@ -297,7 +302,11 @@ async fn suggest(Api(call): Api, Params(params): Params<SuggestParams>) -> Answe
     let request = proto::SuggestRequest { portal: call.portal(), query: q.clone(), kinds: Vec::new() };
     let index = async { Ok(call.peers().search().suggest(call.grpc(request)).await?.into_inner()) };
     let own = async {
-        if call.caller.as_person().is_some() { ticket_group(&call, &q, SUGGESTED_TICKETS).await.map(Some) } else { Ok::<_, crate::error::Problem>(None) }
+        if call.caller.as_person().is_some() {
+            ticket_group(&call, &q, SUGGESTED_TICKETS).await.map(Some)
+        } else {
+            Ok::<_, crate::error::Problem>(None)
+        }
     };
     let (index, own) = tokio::try_join!(index, own)?;
     let portal = call.portal();

@@ -220,9 +220,5 @@ async fn preview(Api(call): Api, Body(body): Body<PreviewTopic>) -> Answer<Json<
 
 /// The routes of this noun.
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(preview))
-        .routes(routes!(read, patch, remove))
-        .routes(routes!(drafts))
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(preview)).routes(routes!(read, patch, remove)).routes(routes!(drafts))
 }

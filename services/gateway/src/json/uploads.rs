@@ -50,7 +50,7 @@ struct UploadForm {
 /// Takes a file in. Guests send the token of their `guest_ticket` captcha as `X-Portico-Captcha`.
 #[utoipa::path(post, path = "/api/v1/portals/{portal}/uploads", tag = "files", params(("portal" = String, Path), UploadParams,
         ("X-Portico-Captcha" = Option<String>, Header, description = "Guests: the token of the form's captcha.")),
-    request_body(content((UploadForm = "multipart/form-data"), (Vec<u8> = "application/octet-stream"))),
+    request_body(content((UploadForm = "multipart/form-data"), (String = "application/octet-stream"))),
     responses((status = 201, body = Uploaded)))]
 async fn upload(Api(call): Api, Params(params): Params<UploadParams>, request: Request) -> Answer<Response> {
     call.limit(Kind::Uploads)?;
@@ -116,7 +116,7 @@ fn parts(field: axum::extract::multipart::Field<'_>) -> impl Stream<Item = Resul
 /// A file, after its owner's access check of this moment.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/attachments/{id}", tag = "files",
     params(("portal" = String, Path), ("id" = String, Path)),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>)))]
+    responses((status = 200, content_type = "application/octet-stream", body = String)))]
 async fn download(Api(call): Api) -> Answer<Response> {
     let blob = find(&call, call.path("id")).await?;
     serve(&call, blob).await
@@ -134,7 +134,8 @@ pub async fn serve(call: &Call, blob: common::AttachmentBlob) -> Answer<Response
         _ => return Err(Error::conflict("not_scanned_yet", "The file is still being checked. Try again in a moment.").into()),
     }
     let content = call.state.blobs().get(&blob.path).await?;
-    let mut response = AxumBody::from_stream(content.map(|chunk| chunk.map_err(|error| std::io::Error::other(error.to_string())))).into_response();
+    let mut response =
+        AxumBody::from_stream(content.map(|chunk| chunk.map_err(|error| std::io::Error::other(error.to_string())))).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(u64::try_from(file.size).unwrap_or(0)));
@@ -156,7 +157,8 @@ pub async fn find(call: &Call, id: String) -> Answer<common::AttachmentBlob> {
         Err(status) if matches!(status.code(), Code::NotFound | Code::Unauthenticated) => status,
         Err(status) => return Err(status.into()),
     };
-    let request = call.grpc(portico_proto::knowledge::v1::GetArticleAttachmentRequest { portal: portal.clone(), attachment_id: id.clone() });
+    let request =
+        call.grpc(portico_proto::knowledge::v1::GetArticleAttachmentRequest { portal: portal.clone(), attachment_id: id.clone() });
     match call.peers().articles().get_article_attachment(request).await {
         Ok(blob) => return Ok(blob.into_inner()),
         Err(status) if status.code() == Code::NotFound => {}

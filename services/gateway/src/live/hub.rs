@@ -232,7 +232,9 @@ mod tests {
     }
 
     fn drain(listener: &mut Listener) -> Vec<(String, &'static str)> {
-        std::iter::from_fn(|| listener.deliveries.try_recv().ok()).map(|delivery| (delivery.id.to_string(), delivery.message.event)).collect()
+        std::iter::from_fn(|| listener.deliveries.try_recv().ok())
+            .map(|delivery| (delivery.id.to_string(), delivery.message.event))
+            .collect()
     }
 
     #[test]

@@ -39,9 +39,7 @@ impl Note {
     /// The note of an event; `None` for events that nobody is told live.
     pub fn of(envelope: &Envelope) -> Option<Self> {
         let audience = match envelope.body.as_ref()?.body.as_ref()? {
-            Body::Tickets(event) => {
-                Audience::Ticket { state: Box::new(event.ticket.clone()?), version: envelope.version }
-            }
+            Body::Tickets(event) => Audience::Ticket { state: Box::new(event.ticket.clone()?), version: envelope.version },
             Body::Notifier(event) => match event.event.as_ref()? {
                 NotifierEvent::NotificationCreated(created) => Audience::Person {
                     person: created.person_id.clone(),
@@ -67,10 +65,8 @@ impl Note {
                 let version = if listener.is_staff() { *version } else { customer_version(state, listener)? };
                 Some(Message { event: "ticket", data: json!({"number": state.number, "version": version}).to_string() })
             }
-            Audience::Person { person, notification, unread } => (*person == listener.id.to_string()).then(|| Message {
-                event: "notification",
-                data: json!({"id": notification, "unread_count": unread}).to_string(),
-            }),
+            Audience::Person { person, notification, unread } => (*person == listener.id.to_string())
+                .then(|| Message { event: "notification", data: json!({"id": notification, "unread_count": unread}).to_string() }),
         }
     }
 }
@@ -160,7 +156,8 @@ pub(crate) mod tests {
     fn a_bell_mark_is_its_owner_s_alone() {
         let created = NotificationCreated { notification_id: "n".into(), person_id: Uuid::from_u128(1).to_string(), unread_count: 2 };
         let event = portico_proto::events::v1::NotifierEvent { event: Some(NotifierEvent::NotificationCreated(created)) };
-        let envelope = Envelope { portal: "demo".into(), body: Some(EventBody { body: Some(Body::Notifier(event)) }), ..Default::default() };
+        let envelope =
+            Envelope { portal: "demo".into(), body: Some(EventBody { body: Some(Body::Notifier(event)) }), ..Default::default() };
         let note = Note::of(&envelope).unwrap();
         let told = note.for_person(&person(1, Role::Customer, None, Visibility::Own)).unwrap();
         assert_eq!((told.event, told.data.as_str()), ("notification", r#"{"id":"n","unread_count":2}"#));
