@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use portico_chassis::clock::Clock;
 use portico_chassis::error::Error;
 use portico_chassis::ids::{PortalId, parse_uuid};
-use portico_chassis::inbox::Consumer;
+use portico_chassis::inbox::{Connection, Consumer};
 use portico_proto::events::v1::Envelope;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::tickets_event::Event;
-use sqlx::PgConnection;
+
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ impl Consumer for Tickets {
         "tickets"
     }
 
-    async fn apply(&self, conn: &mut PgConnection, events: &[Envelope]) -> Result<(), Error> {
+    async fn apply(&self, conn: &mut Connection, events: &[Envelope]) -> Result<(), Error> {
         let newcomers: Vec<(PortalId, Newcomer)> = events.iter().filter_map(newcomer).collect();
         note_newcomers(conn, &newcomers, self.clock.now()).await
     }

@@ -5,12 +5,14 @@ use portico_chassis::error::Error;
 use portico_chassis::journal::RequestKey;
 use sqlx::PgConnection;
 
-use super::draft::Draft;
+use super::draft::{Draft, Subject};
 use super::organization::new_organization;
 use super::password::refused;
-use super::person::person_of;
+use super::person::{end_links, person_of};
 use super::{App, Ask, Command};
 use crate::domain::email::Email;
+use crate::domain::invitation::{Invitation, InvitationState};
+use crate::domain::link::LinkState;
 use crate::domain::organization::name_key;
 use crate::domain::password::Password;
 use crate::domain::person::{Change, Membership, Person, Role, Visibility};
@@ -68,6 +70,7 @@ impl Command for ImportPerson {
         if self.password_hash.is_some() && !subject.person.registered {
             let events = subject.person.register(None, Change::default());
             subject.happened(events);
+            close_invitations(conn, draft, &mut subject).await?;
         }
         if subject.is_unchanged() {
             draft.expect_person(&subject.person);
@@ -78,6 +81,15 @@ impl Command for ImportPerson {
         }
         Ok(person)
     }
+}
+
+/// Whoever is brought in with a password needs no link any more.
+async fn close_invitations(conn: &mut PgConnection, draft: &mut Draft, subject: &mut Subject) -> Result<(), Error> {
+    end_links(conn, draft, subject, LinkState::Replaced).await?;
+    for invitation in store::invitation::pending_of(conn, &draft.portal, subject.person.id).await? {
+        draft.invitation(Invitation { state: InvitationState::Accepted, ..invitation });
+    }
+    Ok(())
 }
 
 impl ImportPerson {

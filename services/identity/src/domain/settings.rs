@@ -152,6 +152,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -207,5 +208,44 @@ mod tests {
         let mut old = helpdesk().document().clone();
         old.as_object_mut().unwrap().remove("branding");
         assert_eq!(Settings::stored(old, "demo"), helpdesk());
+    }
+
+    /// Names and values that a patch may be made of, right and wrong ones.
+    fn pieces() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-z_#0-9]{0,8}".prop_map(Value::from),
+            Just(json!("never")),
+            Just(json!(["invite"])),
+            Just(json!([1, 2])),
+        ];
+        let keys = prop::sample::select(vec![
+            "timers",
+            "policies",
+            "words",
+            "reopen",
+            "auto_resolve_seconds",
+            "ticket",
+            "locales",
+            "profile",
+            "x",
+        ]);
+        leaf.prop_recursive(3, 24, 4, move |inner| {
+            prop::collection::vec((keys.clone(), inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+        })
+    }
+
+    proptest! {
+        /// Whatever is patched in, the document stays whole and valid, or nothing is changed.
+        #[test]
+        fn no_patch_breaks_the_document(patch in pieces()) {
+            if let Ok(after) = helpdesk().patched(&patch, "demo") {
+                prop_assert_eq!(crate::domain::schema::problems(after.document()), []);
+                prop_assert_eq!(crate::domain::schema::missing(after.document()), Vec::<String>::new());
+            }
+        }
     }
 }

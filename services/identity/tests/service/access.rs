@@ -89,7 +89,7 @@ async fn a_new_reader_of_the_feed_learns_what_was_revoked_lately() {
     let alice = place.customer("alice@acme.test").await;
     let out = LogoutRequest { portal: "demo".into(), request_id: key(), all: false };
     place.sessions().logout(place.by(&alice, out)).await.unwrap();
-    assert_eq!(feed(&place, 0).await.ended_sessions, [alice.sign_in.session_id.clone()]);
+    assert_eq!(feed(&place, 0).await.ended_sessions, std::slice::from_ref(&alice.sign_in.session_id));
     eventually("the token to be void", || async {
         let me = place.people().get_me(place.by(&alice, GetMeRequest { portal: "demo".into() })).await;
         me.is_err().then_some(())

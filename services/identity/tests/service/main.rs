@@ -1,4 +1,5 @@
 //! Identity as a black box: through its gRPC clients, with PostgreSQL and NATS.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
 mod access;
 mod captcha;

@@ -97,7 +97,7 @@ async fn people_change_their_own_name_language_and_time_zone() {
     let unspoken = UpdateMeRequest { name: None, locale: Some("fr".into()), time_zone: None, request_id: key(), ..wrong };
     assert_eq!(wrong_fields(place.people().update_me(place.by(&alice, unspoken)).await), [("locale".to_owned(), "invalid".to_owned())]);
     let told = |event: &Event| matches!(event, Event::PersonChanged(changed) if changed.fields == ["name", "locale", "time_zone"]);
-    assert!(place.happened().await.iter().any(|event| told(event)));
+    assert!(place.happened().await.iter().any(told));
     place.end().await;
 }
 
@@ -189,6 +189,11 @@ async fn importing_again_updates_and_keeps_ids() {
     assert_eq!(second.organization, first.organization);
     let third = place.import("bob@acme.test", Role::Customer, "acme", Visibility::Organization).await;
     assert_eq!(third.version, second.version);
+    // Who comes with a password needs no invitation any more: the first administrator's link is dead.
+    let admin = place.import("first@demo.test", Role::Admin, "", Visibility::Own).await;
+    assert!(admin.registered);
+    let link = place.links_of("first@demo.test", "invite").await.pop().unwrap();
+    assert_eq!(refusal(place.try_render(&link).await).http_status(), 404);
     let admin = place.admin().await;
     let get = GetPersonRequest { portal: "demo".into(), person_id: first.id };
     assert_eq!(place.people().get_person(place.by(&admin, get)).await.unwrap().into_inner(), third);

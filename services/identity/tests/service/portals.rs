@@ -86,7 +86,7 @@ async fn settings_are_merged_checked_and_told_to_everybody() {
 
     let changed = ListSettingsRequest { portal: String::new(), after_version: before.version };
     let copies = place.portals().list_settings(place.service("tickets", changed)).await.unwrap().into_inner().settings;
-    assert_eq!(copies, [after.clone()]);
+    assert_eq!(copies, std::slice::from_ref(&after));
     let none = ListSettingsRequest { portal: String::new(), after_version: after.version };
     assert!(place.portals().list_settings(place.service("tickets", none)).await.unwrap().into_inner().settings.is_empty());
     place.end().await;
