@@ -57,6 +57,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         .add(InboundServiceServer::new(api::inbound::Api(tickets.clone())))
         .add(RenderServiceServer::new(api::render::Api(tickets.clone())))
         .add(events::service("tickets", &base.db));
+    app::housekeeping::start(&boot, &base.db, &tickets.blobs, boot.config.scanner.clone());
     timers::start(&boot, &base.db, base.journal.signals().armed.clone(), Arc::new(TicketTimers(tickets)));
     let grpc = server.serve(&boot).await?;
     let operations = operations::serve(&boot).await?;

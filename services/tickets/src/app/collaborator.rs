@@ -96,9 +96,10 @@ impl Tickets {
         if matches!(opened.relation, Relation::Collaborator(_)) {
             return Err(Error::forbidden());
         }
+        drop(conn);
         let request_id = derived(&input.request.key, "share");
         let asked = Ensure { portal: &asker.portal, request_id, email: &input.email, name: "", invite: true };
-        let person = self.ensure(&mut conn, &asked, asker.deadline).await.map_err(|error| of_field(error, "email"))?;
+        let person = self.ensure(&asked, asker.deadline).await.map_err(|error| of_field(error, "email"))?;
         let names = ShareNames { email: input.email.clone(), ..names(&opened, &person) };
         let command = Command::Share(Invitee {
             id: CollaboratorId::new(self.random.uuid(self.now())),
@@ -109,7 +110,7 @@ impl Tickets {
             expires_at: input.expires_at,
         });
         let order = Order::new(command, Wants::Share(person.id, Box::new(names)), None);
-        let answer = self.send(asker, &mut conn, opened, input.request, order).await?;
+        let answer = self.send(asker, opened, input.request, order).await?;
         view::stored(&answer)
     }
 
@@ -123,7 +124,8 @@ impl Tickets {
             return Ok(());
         }
         let opened = self.open(&mut conn, asker, number).await?;
-        self.send(asker, &mut conn, opened, request, Order::new(Command::Unshare(id), Wants::Nothing, None)).await.map(|_| ())
+        drop(conn);
+        self.send(asker, opened, request, Order::new(Command::Unshare(id), Wants::Nothing, None)).await.map(|_| ())
     }
 
     /// Lets a pending share see the ticket.
@@ -138,15 +140,16 @@ impl Tickets {
         let opened = self.open(&mut conn, asker, number).await?;
         let share = opened.found.case.ticket.collaborators.iter().find(|share| share.id == id).cloned().ok_or(Error::NOT_FOUND)?;
         let person = self.person(&mut conn, &asker.portal, share.person, asker.deadline).await?.ok_or(Error::NOT_FOUND)?;
+        drop(conn);
         if opened.relation == Relation::Staff || opened.relation.acts_for_requester() {
             // The Cc of a mail is invited now that somebody wants them here.
             let request_id = derived(&request.key, "confirm");
             let asked = Ensure { portal: &asker.portal, request_id, email: &person.email, name: "", invite: true };
-            self.ensure(&mut conn, &asked, asker.deadline).await?;
+            self.ensure(&asked, asker.deadline).await?;
         }
         let names = names(&opened, &person);
         let order = Order::new(Command::Confirm(id), Wants::Share(share.person, Box::new(names)), None);
-        let answer = self.send(asker, &mut conn, opened, request, order).await?;
+        let answer = self.send(asker, opened, request, order).await?;
         view::stored(&answer)
     }
 }

@@ -67,7 +67,9 @@ impl Tickets {
         if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
             return view::stored(&answer);
         }
-        let opened = self.open_vouched(&mut conn, asker, handle, vouched).await?;
+        let mut opened = self.open_vouched(&mut conn, asker, handle, vouched).await?;
+        opened.agents = self.agents(&mut conn, asker, opened.found.case.ticket.assignee).await?;
+        drop(conn);
         let now = self.now();
         let (item, ticket) = (ItemId::new(self.random.uuid(now)), &opened.found.case.ticket);
         let hook = Hook { ticket: ticket.id, item, internal: input.visibility == Some(Visibility::Internal) };
@@ -79,8 +81,7 @@ impl Tickets {
         order.vouched = vouched;
         order.files.clone_from(&claimed.files);
         order.claims.clone_from(&claimed.claims);
-        order.names.extend(asker.facts().map(|facts| (facts.id.uuid(), facts.name.clone())));
-        let answer = self.send(asker, &mut conn, opened, input.request, order).await?;
+        let answer = self.send(asker, opened, input.request, order).await?;
         self.settle(&claimed).await;
         view::stored(&answer)
     }

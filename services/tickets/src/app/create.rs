@@ -113,8 +113,11 @@ impl Tickets {
         let now = self.now();
         self.check_guest(asker, &input, &rules)?;
         self.check_quota(&mut conn, asker, input.guest.as_ref(), &rules, now).await?;
+        let agents = self.agents(&mut conn, asker, input.assignee).await?;
+        // Nobody who waits for a peer, the blob store or the journal holds a connection.
+        drop(conn);
         let request = input.request.clone();
-        let mut draft = self.draft(&mut conn, asker, &input, now).await?;
+        let mut draft = self.draft(asker, &input, now).await?;
         // The rules are asked before anything is spent.
         create::create(draft.new.clone(), draft.actor, &rules, now)?;
         if let Some(guest) = &input.guest {
@@ -122,8 +125,6 @@ impl Tickets {
         }
         let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
         draft.claimed = self.claim(asker, &Self::uploaders(asker), &input.uploads, hook, now).await?;
-        let agents = self.agents(&mut conn, asker, draft.new.assignee).await?;
-        drop(conn);
         let answer = self.commit_new(asker, &draft, request, rules, &agents, now).await?;
         self.settle(&draft.claimed).await;
         view::stored(&answer)
@@ -163,17 +164,17 @@ impl Tickets {
     }
 
     /// Looks everything up that the new ticket refers to.
-    pub(super) async fn draft(&self, conn: &mut PortalConn, asker: &Asker, input: &NewInput, now: OffsetDateTime) -> Result<Draft, Error> {
+    pub(super) async fn draft(&self, asker: &Asker, input: &NewInput, now: OffsetDateTime) -> Result<Draft, Error> {
         let mut names = HashMap::new();
-        let place = self.place(conn, asker, input, &mut names).await?;
-        let requester = self.requester(conn, asker, input).await?;
+        let place = self.place(asker, input, &mut names).await?;
+        let requester = self.requester(asker, input).await?;
         let mut invitees = Vec::new();
         for email in &input.collaborators {
             let request_id = derived(&input.request.key, email);
             // A Cc of a mail is invited once somebody confirms it.
             let invite = input.channel != Some(Channel::Email);
             let asked = Ensure { portal: &asker.portal, request_id, email, name: "", invite };
-            let found = self.ensure(conn, &asked, asker.deadline).await.map_err(|error| of_field(error, "collaborators"))?;
+            let found = self.ensure(&asked, asker.deadline).await.map_err(|error| of_field(error, "collaborators"))?;
             invitees.push(found);
         }
         let (viewer, staff) = (asker.as_viewer(), asker.as_viewer().is_some_and(|viewer| viewer.staff));
@@ -214,38 +215,34 @@ impl Tickets {
     }
 
     /// Checks what is chosen from the catalogue and the agents, and learns its names.
-    async fn place(
-        &self,
-        conn: &mut PortalConn,
-        asker: &Asker,
-        input: &NewInput,
-        names: &mut HashMap<Uuid, String>,
-    ) -> Result<Place, Error> {
+    async fn place(&self, asker: &Asker, input: &NewInput, names: &mut HashMap<Uuid, String>) -> Result<Place, Error> {
         if input.place == Place::default() && input.group.is_none() && input.assignee.is_none() {
             return Ok(input.place);
         }
-        let catalog = store::catalog::read(conn, &asker.portal).await?;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        let catalog = store::catalog::read(&mut conn, &asker.portal).await?;
         let place = catalog.place(input.place).map_err(refusal::fields)?;
         super::catalog::names(&catalog, place, input.group, names)?;
         if let Some(agent) = input.assignee {
-            let agent = self.assignable(conn, asker, agent).await?;
+            let agent = self.assignable(&mut conn, asker, agent).await?;
             names.insert(agent.id.uuid(), agent.name);
         }
         Ok(place)
     }
 
     /// Who the ticket is for: the caller, or whom an agent names.
-    async fn requester(&self, conn: &mut PortalConn, asker: &Asker, input: &NewInput) -> Result<Option<PersonFacts>, Error> {
+    async fn requester(&self, asker: &Asker, input: &NewInput) -> Result<Option<PersonFacts>, Error> {
         let Some(named) = &input.requester else { return Ok(asker.facts().cloned()) };
         asker.staff()?;
         let unknown = || Error::invalid("requester", "invalid", "There is no such person.");
         if let Ok(id) = parse_uuid(named) {
-            let found = self.person(conn, &asker.portal, PersonId::new(id), asker.deadline).await?;
+            let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+            let found = self.person(&mut conn, &asker.portal, PersonId::new(id), asker.deadline).await?;
             return found.map(Some).ok_or_else(unknown);
         }
         let request_id = derived(&input.request.key, "requester");
         let asked = Ensure { portal: &asker.portal, request_id, email: named, name: &input.contact_name, invite: true };
-        self.ensure(conn, &asked, asker.deadline).await.map(Some).map_err(|error| of_field(error, "requester"))
+        self.ensure(&asked, asker.deadline).await.map(Some).map_err(|error| of_field(error, "requester"))
     }
 
     /// Whom to tell while nobody owns the ticket: asked only when a customer writes.

@@ -1,6 +1,5 @@
 //! Mail that came in: who wrote it, and what it means.
 
-use portico_chassis::db::PortalConn;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
@@ -101,8 +100,10 @@ impl Tickets {
         self.rules(&mail.portal).await?;
         let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
         let request = request_of(&mail);
-        let person = self.sender(&mut conn, &mail).await?;
-        if let Replay::Answered(answer) = replay(&mut conn, &mail.portal, &request).await? {
+        let before = replay(&mut conn, &mail.portal, &request).await?;
+        drop(conn);
+        let person = self.sender(&mail).await?;
+        if let Replay::Answered(answer) = before {
             return told(&answer, &mail, person.as_ref());
         }
         if person.as_ref().is_some_and(|person| !person.active) {
@@ -112,33 +113,27 @@ impl Tickets {
             return Ok(Outcome::Ignored { reason: "empty", person: person.map(|person| person.id) });
         }
         match (mail.reply, person) {
-            (Some((ticket, _)), Some(person)) => self.mail_comment(&mut conn, &mail, ticket, person, request).await,
+            (Some((ticket, _)), Some(person)) => self.mail_comment(&mail, ticket, person, request).await,
             (Some(_), None) => Ok(Outcome::Claimed),
-            (None, person) => self.mail_ticket(&mut conn, &mail, person, request).await,
+            (None, person) => self.mail_ticket(&mail, person, request).await,
         }
     }
 
     /// The person who wrote, when the sender is proven or an agent said so.
-    async fn sender(&self, conn: &mut PortalConn, mail: &Mail) -> Result<Option<PersonFacts>, Error> {
+    async fn sender(&self, mail: &Mail) -> Result<Option<PersonFacts>, Error> {
         if !mail.proven && !mail.accepted {
             return Ok(None);
         }
         let request_id = derived(&mail.message_id, "mail");
         let asked = Ensure { portal: &mail.portal, request_id, email: &mail.from, name: &mail.name, invite: mail.proven };
-        self.ensure(conn, &asked, mail.deadline).await.map(Some)
+        self.ensure(&asked, mail.deadline).await.map(Some)
     }
 
-    async fn mail_comment(
-        &self,
-        conn: &mut PortalConn,
-        mail: &Mail,
-        ticket: TicketId,
-        person: PersonFacts,
-        request: RequestKey,
-    ) -> Result<Outcome, Error> {
-        let Some(found) = store::ticket::find(conn, &mail.portal, Handle::Id(ticket), Some(person.id)).await? else {
-            return Ok(Outcome::Claimed);
-        };
+    async fn mail_comment(&self, mail: &Mail, ticket: TicketId, person: PersonFacts, request: RequestKey) -> Result<Outcome, Error> {
+        let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
+        let found = store::ticket::find(&mut conn, &mail.portal, Handle::Id(ticket), Some(person.id)).await?;
+        drop(conn);
+        let Some(found) = found else { return Ok(Outcome::Claimed) };
         let asker = Asker::of_facts(person.clone(), Channel::Email, mail.deadline);
         let own = relation(&found.case.ticket, asker.viewer()?, self.now()).filter(|relation| may_write(*relation));
         let vouched = mail.accepted.then_some(Relation::Collaborator(Access::Write));
@@ -161,13 +156,7 @@ impl Tickets {
         }
     }
 
-    async fn mail_ticket(
-        &self,
-        conn: &mut PortalConn,
-        mail: &Mail,
-        person: Option<PersonFacts>,
-        request: RequestKey,
-    ) -> Result<Outcome, Error> {
+    async fn mail_ticket(&self, mail: &Mail, person: Option<PersonFacts>, request: RequestKey) -> Result<Outcome, Error> {
         let now = self.now();
         let rules = self.rules(&mail.portal).await?;
         let known = person.as_ref().map(|person| person.id);
@@ -176,14 +165,16 @@ impl Tickets {
             None => Asker::of_service(mail.portal.clone(), DOOR, mail.deadline),
         };
         let input = new_input(mail, known.is_none(), request.clone());
-        match self.check_quota(conn, &asker, input.guest.as_ref(), &rules, now).await {
+        let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
+        match self.check_quota(&mut conn, &asker, input.guest.as_ref(), &rules, now).await {
             Err(Error::RateLimited { .. }) => return Ok(Outcome::Ignored { reason: "rate_limited", person: known }),
             checked => checked?,
         }
-        let mut draft = self.draft(conn, &asker, &input, now).await?;
+        let agents = self.agents(&mut conn, &asker, None).await?;
+        drop(conn);
+        let mut draft = self.draft(&asker, &input, now).await?;
         let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
         draft.claimed = self.claim(&asker, &[DOOR.to_owned()], &input.uploads, hook, now).await?;
-        let agents = self.agents(conn, &asker, None).await?;
         let answer = self.commit_new(&asker, &draft, request, rules, &agents, now).await?;
         self.settle(&draft.claimed).await;
         let view: TicketView = super::view::stored(&answer)?;

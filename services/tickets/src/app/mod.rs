@@ -11,6 +11,7 @@ pub mod create;
 mod emit;
 mod follow_up;
 pub mod guest;
+pub mod housekeeping;
 pub mod inbound;
 pub mod item_view;
 pub mod list;

@@ -72,10 +72,11 @@ impl Tickets {
         Ok(self.people(conn, portal, &[id.uuid()], deadline).await?.pop())
     }
 
-    /// The person of an address, kept as a copy.
-    pub(super) async fn ensure(&self, conn: &mut PortalConn, asked: &Ensure<'_>, deadline: Deadline) -> Result<PersonFacts, Error> {
+    /// The person of an address, kept as a copy. No connection is held while identity is asked.
+    pub(super) async fn ensure(&self, asked: &Ensure<'_>, deadline: Deadline) -> Result<PersonFacts, Error> {
         let person = self.identity.ensure(asked, deadline).await?;
-        store::person::upsert(conn, std::slice::from_ref(&person)).await?;
+        let mut conn = self.db.read(asked.portal, deadline).await?;
+        store::person::upsert(&mut conn, std::slice::from_ref(&person)).await?;
         Ok(person)
     }
 

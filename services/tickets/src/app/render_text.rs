@@ -92,7 +92,10 @@ fn message(occasion: &Occasion<'_>) -> (String, Vec<String>) {
         ),
         "collaborator_added" => {
             let who = actor(occasion).unwrap_or_else(|| "Somebody".to_owned());
-            (format!("A {word} was shared with you"), vec![format!("{who} shared a {word} with you: you can read it and write on it."), answer_hint()])
+            (
+                format!("A {word} was shared with you"),
+                vec![format!("{who} shared a {word} with you: you can read it and write on it."), answer_hint()],
+            )
         }
         _ => update(occasion, &word),
     }

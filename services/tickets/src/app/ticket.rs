@@ -32,6 +32,8 @@ pub(super) struct Opened {
     pub found: Found,
     pub relation: Relation,
     pub rules: Arc<Rules>,
+    /// Whom to tell while nobody owns it; read only for customers, who make something to tell.
+    pub agents: Vec<PersonId>,
 }
 
 impl Opened {
@@ -87,6 +89,13 @@ impl Tickets {
         self.open_vouched(conn, asker, Handle::Number(&number.to_uppercase()), None).await
     }
 
+    /// The same for a command: also whom to tell about it.
+    pub(super) async fn open_to_write(&self, conn: &mut PortalConn, asker: &Asker, number: &str) -> Result<Opened, Error> {
+        let mut opened = self.open(conn, asker, number).await?;
+        opened.agents = self.agents(conn, asker, opened.found.case.ticket.assignee).await?;
+        Ok(opened)
+    }
+
     /// The same by another handle, and with what somebody vouched for.
     pub(super) async fn open_vouched(
         &self,
@@ -100,30 +109,26 @@ impl Tickets {
         let found = store::ticket::find(conn, &asker.portal, handle, Some(viewer.person)).await?;
         let found = found.ok_or(Error::NOT_FOUND)?;
         let relation = relation(&found.case.ticket, viewer, self.now()).or(vouched).ok_or(Error::NOT_FOUND)?;
-        Ok(Opened { found, relation, rules })
+        Ok(Opened { found, relation, rules, agents: Vec::new() })
     }
 
     /// Has the ticket's actor decide; the answer is what `order.wants`.
-    pub(super) async fn send(
-        &self,
-        asker: &Asker,
-        conn: &mut PortalConn,
-        opened: Opened,
-        request: RequestKey,
-        order: Order,
-    ) -> Result<Vec<u8>, Error> {
+    ///
+    /// Nobody who waits here may hold a connection: the actor may need one to load the ticket.
+    pub(super) async fn send(&self, asker: &Asker, opened: Opened, request: RequestKey, order: Order) -> Result<Vec<u8>, Error> {
         let case = opened.found.case;
-        let agents = self.agents(conn, asker, case.ticket.assignee).await?;
         let (viewer, facts) = (asker.viewer()?.clone(), asker.facts().cloned().ok_or_else(Error::sign_in_required)?);
         let mut names = case.names;
         names.extend(order.names);
+        names.insert(facts.id.uuid(), facts.name.clone());
+        names.extend(facts.organization.iter().map(|(id, name)| (id.uuid(), name.clone())));
         let ask = Ask {
             command: order.command,
             wants: order.wants,
             by: By::Person { viewer, facts: Box::new(facts), seen_at: opened.found.seen_at },
             etag: order.etag,
             rules: opened.rules,
-            agents,
+            agents: opened.agents,
             names,
             links: Links { parent: case.parent_number, follow_ups: case.follow_ups },
             files: order.files,
@@ -151,8 +156,9 @@ impl Tickets {
         if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &request).await? {
             return view::stored(&answer);
         }
-        let opened = self.open(&mut conn, asker, number).await?;
-        let answer = self.send(asker, &mut conn, opened, request, Order::new(command, Wants::Ticket, etag)).await?;
+        let opened = self.open_to_write(&mut conn, asker, number).await?;
+        drop(conn);
+        let answer = self.send(asker, opened, request, Order::new(command, Wants::Ticket, etag)).await?;
         view::stored(&answer)
     }
 
@@ -169,9 +175,10 @@ impl Tickets {
         let opened = self.open(&mut conn, asker, number).await?;
         let mut patch = input.patch;
         let names = self.check_patch(&mut conn, asker, &opened, &mut patch).await?;
+        drop(conn);
         let mut order = Order::new(Command::Update { patch, next: input.next }, Wants::Ticket, input.etag);
         order.names = names;
-        let answer = self.send(asker, &mut conn, opened, input.request, order).await?;
+        let answer = self.send(asker, opened, input.request, order).await?;
         view::stored(&answer)
     }
 
@@ -184,9 +191,6 @@ impl Tickets {
         patch: &mut Patch,
     ) -> Result<HashMap<Uuid, String>, Error> {
         let mut names = HashMap::new();
-        if let Some(facts) = asker.facts() {
-            names.insert(facts.id.uuid(), facts.name.clone());
-        }
         let moves = patch.department.is_some() || patch.product.is_some() || patch.category.is_some() || patch.group.is_some();
         if moves {
             let catalog = store::catalog::read(conn, &asker.portal).await?;
@@ -230,9 +234,10 @@ impl Tickets {
         if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
             return view::stored(&answer);
         }
-        let opened = self.open(&mut conn, asker, number).await?;
+        let opened = self.open_to_write(&mut conn, asker, number).await?;
+        drop(conn);
         let now = self.now();
-        let mut draft = self.draft(&mut conn, asker, &input, now).await?;
+        let mut draft = self.draft(asker, &input, now).await?;
         let staff = opened.relation == Relation::Staff;
         if staff && input.requester.is_none() {
             draft.new.asker = super::conversation::asker_of_parent(&opened.found.case.ticket, &draft.new.asker);
@@ -244,7 +249,7 @@ impl Tickets {
         order.names = draft.names;
         order.files.clone_from(&claimed.files);
         order.claims.clone_from(&claimed.claims);
-        let answer = self.send(asker, &mut conn, opened, input.request, order).await?;
+        let answer = self.send(asker, opened, input.request, order).await?;
         self.settle(&claimed).await;
         view::stored(&answer)
     }

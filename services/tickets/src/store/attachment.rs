@@ -134,6 +134,12 @@ pub async fn quarantined(pool: &PgPool, limit: i64) -> Result<Vec<AttachmentRow>
         .await?)
 }
 
+/// The ids of all files, for the sweep.
+pub async fn ids(pool: &PgPool) -> Result<std::collections::HashSet<Uuid>, Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM attachment").fetch_all(pool).await?;
+    Ok(ids.into_iter().collect())
+}
+
 /// Notes what the scanner said; false when somebody else did before.
 pub async fn scanned(pool: &PgPool, id: AttachmentId, state: ScanState) -> Result<bool, Error> {
     let done = sqlx::query("UPDATE attachment SET state = $2 WHERE id = $1 AND state = $3")

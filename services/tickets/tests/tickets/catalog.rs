@@ -17,8 +17,12 @@ async fn an_administrator_builds_the_catalogue_and_a_ticket_uses_it() {
     assert_eq!(told(world.catalog().create_department(world.stage.as_person(&world.admin, department)).await).unwrap(), hardware);
     let twice = wire::CreateDepartmentRequest { portal: portal(), request_id: world.key(), name: "HARDWARE".into() };
     assert_eq!(told(world.catalog().create_department(world.stage.as_person(&world.admin, twice)).await).unwrap_err().code(), "name_taken");
-    let product =
-        wire::CreateProductRequest { portal: portal(), request_id: world.key(), name: "Printers".into(), department_id: hardware.id.clone() };
+    let product = wire::CreateProductRequest {
+        portal: portal(),
+        request_id: world.key(),
+        name: "Printers".into(),
+        department_id: hardware.id.clone(),
+    };
     let printers = told(world.catalog().create_product(world.stage.as_person(&world.admin, product)).await).unwrap();
     let category = wire::CreateCategoryRequest {
         portal: portal(),
@@ -71,7 +75,8 @@ async fn the_agents_of_the_portal_can_be_chosen() {
     let mine = wire::TicketFilter { assignee: "me".into(), ..Default::default() };
     assert_eq!(world.list(&world.agent2, mine.clone()).await.unwrap(), [number]);
     assert!(world.list(&world.agent, mine).await.unwrap().is_empty());
-    let refused = told(world.catalog().list_groups(world.stage.as_person(&world.alice, wire::ListGroupsRequest { portal: "demo".into() })).await);
+    let refused =
+        told(world.catalog().list_groups(world.stage.as_person(&world.alice, wire::ListGroupsRequest { portal: "demo".into() })).await);
     assert_eq!(refused.unwrap_err().http_status(), 403);
     world.end().await;
 }

@@ -42,9 +42,57 @@ async fn a_file_travels_with_its_words() {
     };
     let page = told(world.attachments().list_attachments(world.stage.as_person(&world.alice, list(1, String::new()))).await).unwrap();
     assert_eq!(page.files[0].attachment.as_ref().unwrap().name, "screen.txt");
-    let next = told(world.attachments().list_attachments(world.stage.as_person(&world.alice, list(1, page.next_page_token))).await).unwrap();
+    let next =
+        told(world.attachments().list_attachments(world.stage.as_person(&world.alice, list(1, page.next_page_token))).await).unwrap();
     assert_eq!((next.files[0].attachment.as_ref().unwrap().name.as_str(), next.next_page_token.as_str()), ("second.txt", ""));
     let found = world.list(&world.alice, wire::TicketFilter { q: "screen".into(), ..Default::default() }).await.unwrap();
     assert_eq!(found, [made.number], "found by the name of a file");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_file_waits_for_the_scanner_and_malware_is_never_served() {
+    // S55: clamd's protocol over a real socket; what the scanner says decides.
+    let scanner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = scanner.local_addr().unwrap();
+    let config = portico_tickets::config::Config { scanner: Some(address.to_string()) };
+    let world = World::with_config(crate::common::helpdesk(), 1, config).await;
+    let alice = world.alice.id.to_string();
+    let uploads = vec![world.upload(&alice, "good.txt", b"good").await, world.upload(&alice, "bad.txt", b"EICAR").await];
+    let made = world.create(&world.alice, wire::CreateTicketRequest { uploads, ..world.plain("Files") }).await.unwrap();
+    let files = world.timeline(&world.alice, &made.number).await.unwrap().remove(0).attachments;
+    let read = |id: String| {
+        let request = world.stage.as_person(&world.alice, wire::GetAttachmentBlobRequest { portal: "demo".into(), attachment_id: id });
+        let mut client = world.attachments();
+        async move { told(client.get_attachment_blob(request).await) }
+    };
+    assert_eq!(read(files[0].id.clone()).await.unwrap_err().code(), "not_scanned_yet");
+    #[allow(clippy::disallowed_methods, reason = "the scanner ends with the test")]
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        loop {
+            let (mut socket, _) = scanner.accept().await.unwrap();
+            let mut hello = [0; 10];
+            socket.read_exact(&mut hello).await.unwrap();
+            let mut content = Vec::new();
+            loop {
+                let length = socket.read_u32().await.unwrap();
+                if length == 0 {
+                    break;
+                }
+                let mut chunk = vec![0; length as usize];
+                socket.read_exact(&mut chunk).await.unwrap();
+                content.extend(chunk);
+            }
+            let answer: &[u8] = if content == b"EICAR" { b"stream: Eicar FOUND\0" } else { b"stream: OK\0" };
+            socket.write_all(answer).await.unwrap();
+        }
+    });
+    portico_chassis::testing::eventually("the clean file", || async { read(files[0].id.clone()).await.ok() }).await;
+    let infected = portico_chassis::testing::eventually("the verdict", || async {
+        read(files[1].id.clone()).await.err().filter(|error| error.code() != "not_scanned_yet")
+    })
+    .await;
+    assert_eq!(infected.code(), "infected");
     world.end().await;
 }

@@ -53,7 +53,8 @@ async fn a_guests_ticket_waits_and_is_claimed_when_the_address_is_proven() {
     assert_eq!(world.list(&world.agent, TicketFilter::default()).await.unwrap(), ["DEMO-1"]);
     let gone = told(world.guests().get_unverified_address(world.stage.as_service("identity", asked)).await);
     assert_eq!(gone.unwrap_err().http_status(), 404);
-    let receipts: Vec<_> = world.events().await.into_iter().flat_map(|(_, event)| event.notices).filter(|notice| notice.kind == "receipt").collect();
+    let receipts: Vec<_> =
+        world.events().await.into_iter().flat_map(|(_, event)| event.notices).filter(|notice| notice.kind == "receipt").collect();
     assert_eq!((receipts.len(), receipts[0].person_ids.clone()), (1, vec![gus.id.to_string()]));
     world.end().await;
 }

@@ -49,10 +49,16 @@ async fn an_unproven_sender_never_comments() {
         reply_reader_id: world.alice.id.to_string(),
         ..mail(id, from, proven)
     };
-    let fresh = submit(&world, wire::SubmitMailRequest { subject: format!("Re: [{}]", ticket.number), ..mail("m1", "alice@acme.test", false) }).await;
+    let fresh =
+        submit(&world, wire::SubmitMailRequest { subject: format!("Re: [{}]", ticket.number), ..mail("m1", "alice@acme.test", false) })
+            .await;
     assert_eq!(fresh.outcome(), MailOutcome::UnverifiedTicket, "a number in the subject proves nothing");
     assert_eq!(submit(&world, reply("m2", "alice@acme.test", false)).await.outcome(), MailOutcome::Claimed);
-    assert_eq!(submit(&world, reply("m3", "eve@else.test", true)).await.outcome(), MailOutcome::Claimed, "somebody else with the reply address");
+    assert_eq!(
+        submit(&world, reply("m3", "eve@else.test", true)).await.outcome(),
+        MailOutcome::Claimed,
+        "somebody else with the reply address"
+    );
     let comments = |items: Vec<wire::TimelineItem>| items.into_iter().filter(|item| item.kind() == wire::ItemKind::Comment).count();
     assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 0);
     // An agent accepts the claim: a comment of its sender.
@@ -90,7 +96,8 @@ async fn an_answer_by_mail_is_a_comment_of_its_reader() {
 #[tokio::test]
 async fn a_cc_sees_nothing_until_it_is_confirmed() {
     let world = World::new().await;
-    let cc = wire::SubmitMailRequest { cc: vec!["carol@globex.test".into(), "alice@acme.test".into()], ..mail("m1", "alice@acme.test", true) };
+    let cc =
+        wire::SubmitMailRequest { cc: vec!["carol@globex.test".into(), "alice@acme.test".into()], ..mail("m1", "alice@acme.test", true) };
     let made = submit(&world, cc).await;
     assert_eq!(world.get(&world.carol, &made.number).await.unwrap_err().http_status(), 404);
     let request = wire::ListCollaboratorsRequest { portal: "demo".into(), number: made.number.clone() };

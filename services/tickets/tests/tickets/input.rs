@@ -23,7 +23,10 @@ async fn every_bad_field_of_a_new_ticket_is_named() {
         (wire::CreateTicketRequest { r#type: -1, ..good() }, "type"),
         (wire::CreateTicketRequest { contact_name: "x".repeat(121), ..good() }, "contact_name"),
         (wire::CreateTicketRequest { collaborators: vec!["not an address".into()], ..good() }, "collaborators"),
-        (wire::CreateTicketRequest { uploads: vec![portico_proto::common::v1::UploadTicket { token: "forged".into() }], ..good() }, "uploads"),
+        (
+            wire::CreateTicketRequest { uploads: vec![portico_proto::common::v1::UploadTicket { token: "forged".into() }], ..good() },
+            "uploads",
+        ),
         (wire::CreateTicketRequest { tags: vec!["vip".into()], ..good() }, "tags"),
         (wire::CreateTicketRequest { assignee_id: "me".into(), ..good() }, "assignee"),
         (wire::CreateTicketRequest { request_id: "ü".into(), ..good() }, "request_id"),

@@ -27,8 +27,25 @@ async fn a_query_that_forgets_the_portal_finds_nothing() {
     let world = World::new().await;
     world.create(&world.alice, world.plain("Guarded")).await.unwrap();
     let mut conn = world.stage.inspect("tickets").await;
-    sqlx::query("SET ROLE test_tickets_app").execute(&mut conn).await.unwrap();
-    for table in ["ticket", "item", "attachment", "collaborator", "ticket_words", "ticket_seen", "person", "organization", "department", "product", "category", "agent_group"] {
+    let owner: String = sqlx::query_scalar("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("SET ROLE {owner}_app"))).execute(&mut conn).await.unwrap();
+    for table in [
+        "ticket",
+        "item",
+        "attachment",
+        "collaborator",
+        "ticket_words",
+        "ticket_seen",
+        "person",
+        "organization",
+        "department",
+        "product",
+        "category",
+        "agent_group",
+    ] {
         let sql = format!("SELECT count(*) FROM {table}");
         let seen: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut conn).await.unwrap();
         assert_eq!(seen, 0, "{table}");

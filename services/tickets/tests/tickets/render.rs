@@ -8,6 +8,7 @@ use crate::common::World;
 #[tokio::test]
 async fn each_notice_can_be_rendered_for_each_of_its_people() {
     let world = World::new().await;
+    world.wait_for_agents().await;
     let number = world.create(&world.alice, world.plain("Printer on fire")).await.unwrap().number;
     world.share(&world.alice, &number, "carol@globex.test").await.unwrap();
     world.reply(&world.agent, &number, "Is it **still** burning?", Status::WaitingCustomer).await.unwrap();
@@ -31,7 +32,7 @@ async fn each_notice_can_be_rendered_for_each_of_its_people() {
     }
     let got = |kind: &str, who: &str| kinds.iter().filter(|(k, w)| k == kind && w == who).count();
     assert_eq!((got("receipt", "Alice"), got("collaborator_added", "Carol")), (1, 1));
-    assert_eq!((got("ticket_update", "Alice"), got("ticket_update", "Carol"), got("ticket_update", "Agnes")), (2, 3, 2));
+    assert_eq!((got("ticket_update", "Alice"), got("ticket_update", "Carol"), got("ticket_update", "Agnes")), (2, 3, 2), "{kinds:?}");
     world.end().await;
 }
 

@@ -35,7 +35,8 @@ async fn sixty_four_at_once_get_numbers_without_a_gap() {
         world.create(who, world.plain(&format!("Nr {n}")))
     });
     let made = futures_util::future::join_all(creates).await;
-    let numbers: BTreeSet<u32> = made.into_iter().map(|ticket| ticket.unwrap().number.trim_start_matches("DEMO-").parse().unwrap()).collect();
+    let numbers: BTreeSet<u32> =
+        made.into_iter().map(|ticket| ticket.unwrap().number.trim_start_matches("DEMO-").parse().unwrap()).collect();
     assert_eq!(numbers, (1..=64).collect());
     world.end().await;
 }
@@ -56,8 +57,13 @@ async fn two_replicas_on_one_ticket_lose_nothing_and_versions_have_no_gap() {
     let said: BTreeSet<String> = items.iter().filter(|item| item.kind() == wire::ItemKind::Comment).map(|item| item.body.clone()).collect();
     assert_eq!(said.len(), 40);
     let ticket = world.get(&world.agent, &number).await.unwrap();
-    let versions: Vec<i64> =
-        world.events().await.into_iter().filter(|(envelope, _)| envelope.aggregate_id == ticket.id).map(|(envelope, _)| envelope.version).collect();
+    let versions: Vec<i64> = world
+        .events()
+        .await
+        .into_iter()
+        .filter(|(envelope, _)| envelope.aggregate_id == ticket.id)
+        .map(|(envelope, _)| envelope.version)
+        .collect();
     assert_eq!(versions, (1..=ticket.version).collect::<Vec<_>>());
     world.end().await;
 }
@@ -100,11 +106,18 @@ async fn a_page_token_is_good_for_its_caller_and_list_only() {
         page: Some(portico_proto::common::v1::PageRequest { page_size: 2, page_token: token.to_owned() }),
         ..wire::ListTicketsRequest::default()
     };
-    for sort in [wire::TicketSort::CreatedAt, wire::TicketSort::UpdatedAt, wire::TicketSort::Status, wire::TicketSort::Priority, wire::TicketSort::Number] {
+    for sort in [
+        wire::TicketSort::CreatedAt,
+        wire::TicketSort::UpdatedAt,
+        wire::TicketSort::Status,
+        wire::TicketSort::Priority,
+        wire::TicketSort::Number,
+    ] {
         for ascending in [false, true] {
             let (mut token, mut seen) = (String::new(), Vec::new());
             loop {
-                let page = told(world.tickets().list_tickets(world.stage.as_person(&world.alice, request(&token, sort, ascending))).await).unwrap();
+                let page = told(world.tickets().list_tickets(world.stage.as_person(&world.alice, request(&token, sort, ascending))).await)
+                    .unwrap();
                 seen.extend(page.tickets.into_iter().map(|ticket| ticket.number));
                 token = page.next_page_token;
                 if token.is_empty() {
@@ -112,7 +125,8 @@ async fn a_page_token_is_good_for_its_caller_and_list_only() {
                 }
                 let stolen = told(world.tickets().list_tickets(world.stage.as_person(&world.bob, request(&token, sort, ascending))).await);
                 assert_eq!(stolen.unwrap_err().http_status(), 400);
-                let turned = told(world.tickets().list_tickets(world.stage.as_person(&world.alice, request(&token, sort, !ascending))).await);
+                let turned =
+                    told(world.tickets().list_tickets(world.stage.as_person(&world.alice, request(&token, sort, !ascending))).await);
                 assert_eq!(turned.unwrap_err().http_status(), 400);
             }
             let mut expected: Vec<String> = (1..=5).map(|n| format!("DEMO-{n}")).collect();

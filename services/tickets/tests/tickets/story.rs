@@ -74,7 +74,8 @@ async fn a_follow_up_keeps_what_is_not_said_anew() {
     let refused = crate::common::told(world.tickets().create_follow_up(world.stage.as_person(&world.alice, follow_up(world.key()))).await);
     assert_eq!(refused.unwrap_err().code(), "invalid_transition");
     world.reply(&world.agent, "DEMO-1", "Corrected", Status::Resolved).await.unwrap();
-    let made = crate::common::told(world.tickets().create_follow_up(world.stage.as_person(&world.alice, follow_up(world.key()))).await).unwrap();
+    let made =
+        crate::common::told(world.tickets().create_follow_up(world.stage.as_person(&world.alice, follow_up(world.key()))).await).unwrap();
     let made = made.ticket.unwrap();
     assert_eq!((made.number.as_str(), made.subject.as_str(), made.contact_name.as_str()), ("DEMO-2", "Invoice 7", "Mr Fox"));
     assert_eq!(made.follow_up_of, "DEMO-1");

@@ -24,7 +24,8 @@ async fn silence_is_reminded_resolved_and_closed_each_once() {
     .await;
     assert_eq!(closed.reason(), Reason::ResolvedExpired);
     let events = world.events().await;
-    let reminded = |kind: &str| events.iter().filter(|(_, event)| matches!(&event.event, Some(Event::ReminderDue(due)) if due.kind == kind)).count();
+    let reminded =
+        |kind: &str| events.iter().filter(|(_, event)| matches!(&event.event, Some(Event::ReminderDue(due)) if due.kind == kind)).count();
     assert_eq!((reminded("waiting_reminder"), reminded("close_reminder")), (2, 1));
     let moves: Vec<(String, String)> = events
         .iter()
@@ -78,7 +79,10 @@ async fn it_can_be_kept_open_and_then_waits_anew() {
     };
     let kept = keep().await.unwrap();
     assert_eq!(kept.status(), Status::WaitingCustomer);
-    assert!(kept.due[0].at.unwrap().seconds * 1000 + i64::from(kept.due[0].at.unwrap().nanos / 1_000_000) >= before[0].at.unwrap().seconds * 1000);
+    assert!(
+        kept.due[0].at.unwrap().seconds * 1000 + i64::from(kept.due[0].at.unwrap().nanos / 1_000_000)
+            >= before[0].at.unwrap().seconds * 1000
+    );
     keep().await.unwrap();
     keep().await.unwrap();
     assert_eq!(keep().await.unwrap_err().code(), "invalid_transition");
@@ -102,15 +106,16 @@ async fn missed_reminders_collapse_into_one_after_a_pause() {
         jsonb_build_object('at', to_char(now() + interval '1 hour', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), 'kind', 'auto_resolve'))";
     sqlx::query("SET timezone = 'UTC'").execute(&mut inspect).await.unwrap();
     sqlx::query(moved).execute(&mut inspect).await.unwrap();
-    sqlx::query("UPDATE timer SET due_at = now() - interval '2 minutes', next_at = now() - interval '2 minutes'").execute(&mut inspect).await.unwrap();
+    sqlx::query("UPDATE timer SET due_at = now() - interval '2 minutes', next_at = now() - interval '2 minutes'")
+        .execute(&mut inspect)
+        .await
+        .unwrap();
     let boot = world.stage.boot("tickets", portico_tickets::config::Config::default()).await;
     let running = portico_tickets::start(boot).await.unwrap();
     world.channel = crate::common::channel(&running).await;
     world.replicas.push(running);
-    let waiting = eventually("the reminder", || async {
-        world.get(&world.alice, &number).await.ok().filter(|ticket| ticket.due.len() == 1)
-    })
-    .await;
+    let waiting =
+        eventually("the reminder", || async { world.get(&world.alice, &number).await.ok().filter(|ticket| ticket.due.len() == 1) }).await;
     assert_eq!(waiting.status(), Status::WaitingCustomer);
     let reminders = world.events().await.iter().filter(|(_, event)| matches!(event.event, Some(Event::ReminderDue(_)))).count();
     assert_eq!(reminders, 1);
@@ -126,7 +131,14 @@ async fn a_grace_of_zero_closes_at_once() {
     let number = world.create(&world.alice, world.plain("Short")).await.unwrap().number;
     let closed = world.reply(&world.agent, &number, "Done", Status::Resolved).await.unwrap().ticket.unwrap();
     assert_eq!((closed.status(), closed.reason(), closed.due.len()), (Status::Closed, Reason::Answered, 0));
-    let told: Vec<String> = world.events().await.into_iter().flat_map(|(_, event)| event.notices).filter(|notice| notice.person_ids.contains(&world.alice.id.to_string())).map(|notice| notice.kind).collect();
+    let told: Vec<String> = world
+        .events()
+        .await
+        .into_iter()
+        .flat_map(|(_, event)| event.notices)
+        .filter(|notice| notice.person_ids.contains(&world.alice.id.to_string()))
+        .map(|notice| notice.kind)
+        .collect();
     assert_eq!(told, ["receipt", "ticket_update"]);
     world.end().await;
 }

@@ -31,7 +31,11 @@ async fn alice_sees_her_own_bob_his_organisation_and_carol_nothing_of_theirs() {
     }
     assert_eq!(world.list(&world.alice, TicketFilter::default()).await.unwrap(), ["DEMO-1"], "a customer's default is mine");
     assert_eq!(world.list(&world.bob, scope(Scope::Organization)).await.unwrap(), ["DEMO-2", "DEMO-1"]);
-    assert_eq!(world.list(&world.alice, scope(Scope::Organization)).await.unwrap(), ["DEMO-1"], "without organization visibility only her own");
+    assert_eq!(
+        world.list(&world.alice, scope(Scope::Organization)).await.unwrap(),
+        ["DEMO-1"],
+        "without organization visibility only her own"
+    );
     assert_eq!(world.list(&world.alice, scope(Scope::All)).await.unwrap_err().http_status(), 403);
     let absent = world.get(&world.carol, "DEMO-99").await.unwrap_err();
     assert_eq!(world.get(&world.carol, "DEMO-1").await.unwrap_err(), absent, "hidden and absent look alike");
@@ -130,7 +134,10 @@ async fn an_internal_note_leaves_no_trace_for_customers() {
         ..world.words("DEMO-1", "The customer is a zebracorn")
     };
     let noted = world.comment(&world.agent, note).await.unwrap().item.unwrap();
-    world.update(&world.agent, "DEMO-1", &["tags"], wire::TicketChanges { tags: vec!["zebratag".into()], ..Default::default() }).await.unwrap();
+    world
+        .update(&world.agent, "DEMO-1", &["tags"], wire::TicketChanges { tags: vec!["zebratag".into()], ..Default::default() })
+        .await
+        .unwrap();
     for (who, (ticket, timeline)) in [&world.alice, &world.bob, &world.carol].into_iter().zip(before) {
         assert_eq!(world.get(who, "DEMO-1").await.unwrap(), ticket, "{} sees a change", who.name);
         assert_eq!(world.timeline(who, "DEMO-1").await.unwrap(), timeline);
@@ -147,7 +154,14 @@ async fn an_internal_note_leaves_no_trace_for_customers() {
         assert!(files.files.is_empty());
     }
     assert_eq!(world.list(&world.agent, TicketFilter { q: "zebracorn".into(), ..TicketFilter::default() }).await.unwrap(), ["DEMO-1"]);
-    let told: Vec<String> = world.events().await.into_iter().flat_map(|(_, event)| event.notices).filter(|notice| notice.kind == "ticket_update").flat_map(|notice| notice.person_ids).collect();
+    let told: Vec<String> = world
+        .events()
+        .await
+        .into_iter()
+        .flat_map(|(_, event)| event.notices)
+        .filter(|notice| notice.kind == "ticket_update")
+        .flat_map(|notice| notice.person_ids)
+        .collect();
     assert!(!told.contains(&world.alice.id.to_string()), "nobody on the customer's side was told");
     world.end().await;
 }

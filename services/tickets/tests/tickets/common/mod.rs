@@ -18,11 +18,11 @@ use portico_proto::events::v1::events_service_client::EventsServiceClient;
 use portico_proto::events::v1::{Envelope, PullRequest, TicketsEvent, event_body};
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::attachments_service_client::AttachmentsServiceClient;
+use portico_proto::tickets::v1::catalog_service_client::CatalogServiceClient;
 use portico_proto::tickets::v1::collaborators_service_client::CollaboratorsServiceClient;
+use portico_proto::tickets::v1::conversation_service_client::ConversationServiceClient;
 use portico_proto::tickets::v1::guest_service_client::GuestServiceClient;
 use portico_proto::tickets::v1::inbound_service_client::InboundServiceClient;
-use portico_proto::tickets::v1::catalog_service_client::CatalogServiceClient;
-use portico_proto::tickets::v1::conversation_service_client::ConversationServiceClient;
 use portico_proto::tickets::v1::tickets_service_client::TicketsServiceClient;
 use portico_tickets::config::Config;
 use serde_json::{Value, json};
@@ -71,6 +71,11 @@ impl World {
 
     /// The same with other settings and so many replicas.
     pub async fn with(settings: Value, replicas: usize) -> Self {
+        Self::with_config(settings, replicas, Config::default()).await
+    }
+
+    /// The same with a configuration.
+    pub async fn with_config(settings: Value, replicas: usize, config: Config) -> Self {
         let mut stage = Stage::new().await;
         let neighbour = Neighbour::default();
         neighbour.set("demo", &settings);
@@ -92,7 +97,7 @@ impl World {
         stage.peer("identity", neighbour.serve().await);
         let mut running = Vec::new();
         for _ in 0..replicas {
-            let boot = stage.boot("tickets", Config::default()).await;
+            let boot = stage.boot("tickets", config.clone()).await;
             running.push(portico_tickets::start(boot).await.unwrap());
         }
         let channel = channel(&running[0]).await;
@@ -150,7 +155,11 @@ impl World {
     }
 
     pub async fn timeline(&self, who: &Person, number: &str) -> Result<Vec<wire::TimelineItem>, Error> {
-        let request = wire::GetTimelineRequest { portal: "demo".to_owned(), number: number.to_owned(), page: None };
+        let request = wire::GetTimelineRequest {
+            portal: "demo".to_owned(),
+            number: number.to_owned(),
+            page: Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: String::new() }),
+        };
         Ok(told(self.conversation().get_timeline(self.stage.as_person(who, request)).await)?.items)
     }
 
@@ -300,6 +309,16 @@ impl World {
         };
         let keys = Keys::read(&self.stage.path("keys"), "gateway").unwrap();
         UploadTicket { token: upload.ticket(&keys).unwrap() }
+    }
+
+    /// Waits until the copies of the agents are here: before, nobody of support can be told.
+    pub async fn wait_for_agents(&self) {
+        portico_chassis::testing::eventually("the copies of the agents", || async {
+            let request = wire::ListAssignableAgentsRequest { portal: "demo".to_owned() };
+            let told = told(self.catalog().list_assignable_agents(self.stage.as_person(&self.agent, request)).await).unwrap();
+            (told.agents.len() == 3).then_some(())
+        })
+        .await;
     }
 
     /// Waits until the settings document is in effect.
