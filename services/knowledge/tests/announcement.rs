@@ -1,4 +1,5 @@
 //! Announcements (AN-1).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
 mod kit;
 

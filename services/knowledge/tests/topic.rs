@@ -1,4 +1,5 @@
 //! The community's topics in the search: fetched from their owner, and checked with it at query time (I06, CM-1).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
 mod kit;
 

@@ -24,14 +24,12 @@ pub const MAX_WORD: usize = 60;
 #[must_use]
 pub fn tokens(text: &str) -> Vec<Token> {
     let mut found = Vec::new();
-    let mut position = 0;
-    for (start, end) in spans(text) {
+    for (position, (start, end)) in (0..).zip(spans(text)) {
         let raw = &text[start..end];
         if raw.len() <= MAX_WORD {
             found.push(Token { text: normal(raw), position, start, end, part: false });
             push_parts(raw, position, start, &mut found);
         }
-        position += 1;
     }
     found
 }
