@@ -43,7 +43,14 @@ export class Api {
   async call(method, path, body) {
     const url = path.startsWith("/") ? `${status.public}${path}` : `${this.base}/${path}`;
     const headers = { ...(this.token && { authorization: `Bearer ${this.token}` }), ...(body && { "content-type": "application/json" }) };
-    const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+    if (body) headers["idempotency-key"] = randomBytes(16).toString("hex");
+    let answer;
+    // A busy service asks to come again later: the same request with the same key.
+    for (let tries = 0; tries < 80; tries += 1) {
+      answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+      if (answer.status !== 503) break;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${url} answered ${answer.status}: ${text}`);
     return text ? JSON.parse(text) : null;
@@ -93,6 +100,8 @@ export class Portal {
     portal.guest = new Api(portal.slug);
     const session = await portal.guest.post("auth/register", { token: made.invitation.url.split("/").pop(), password: PASSWORD, name: "Ada Admin" });
     portal.admin = new Api(portal.slug, session.access_token);
+    // The gateway's copy of the settings follows within two seconds.
+    await until("the portal's pages know it", async () => (await (await fetch(`${portal.url}/`)).text()).includes(`Help ${portal.slug}`));
     return portal;
   }
 

@@ -11,7 +11,7 @@ test("an invited person registers and is signed in", async ({ page }, info) => {
   const email = portal.address("ines");
   await portal.admin.post("invitations", { email, name: "Ines" });
   const link = linkIn((await mail(email, "invite")).text, "invite");
-  const calm = watch(page, [/422/]);
+  const calm = watch(page, [/422/, /404/]);
   await page.goto(status.public + link);
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Welcome");
   if (scripts(info)) await accessible(page, "register");

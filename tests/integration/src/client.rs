@@ -3,9 +3,15 @@
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::captcha;
+use crate::wait::PATIENCE;
+
+/// The pause before a request is sent again that met a busy service.
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// What came back.
 #[derive(Debug, Clone)]
@@ -130,9 +136,22 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the answer whole.
+    /// Sends a request and reads the answer whole. What is asked to come again later (503) comes again, with the same key.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let request = request.build().expect("a request");
+        let end = Instant::now() + PATIENCE;
+        let mut request = request.build().expect("a request");
+        loop {
+            let again = request.try_clone();
+            let answer = self.send_once(request).await;
+            match again {
+                Some(again) if answer.status == 503 && Instant::now() < end => request = again,
+                _ => return answer,
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn send_once(&self, request: reqwest::Request) -> Answer {
         let asked = format!("{} {}", request.method(), request.url());
         let answer = self.http.execute(request).await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -146,12 +165,12 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// POST of JSON.
+    /// POST of JSON, with a key of its own.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.send(self.request(Method::POST, path).json(&body)).await
+        self.post_once(path, &fresh_key(), &body).await
     }
 
-    /// POST of JSON with an idempotency key.
+    /// POST of JSON with a given idempotency key.
     pub async fn post_once(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.send(self.request(Method::POST, path).header("idempotency-key", key).json(body)).await
     }
