@@ -31,7 +31,8 @@ async fn shown(visit: Visit, form: Form) -> Answer<Catalog> {
 fn columns(catalog: proto::GetCatalogResponse, groups: Vec<proto::NamedRef>) -> Vec<Column> {
     let departments: Vec<_> = catalog.departments.iter().map(|one| Choice::new(&one.id, &one.name)).collect();
     let products: Vec<_> = catalog.products.iter().map(|one| Choice::new(&one.id, &one.name)).collect();
-    let name = |list: &[Choice], id: &str| list.iter().find(|choice| choice.value == id).map(|choice| choice.label.clone()).unwrap_or_default();
+    let name =
+        |list: &[Choice], id: &str| list.iter().find(|choice| choice.value == id).map(|choice| choice.label.clone()).unwrap_or_default();
     let category = |one: &proto::Category| Choice::new(name(&products, &one.product_id), &one.name);
     vec![
         Column {
@@ -95,7 +96,9 @@ async fn create(posted: &Posted) -> Answer<()> {
             catalog.create_department(visit.call.grpc(proto::CreateDepartmentRequest { portal, request_id, name })).await?;
         }
         "product" => {
-            catalog.create_product(visit.call.grpc(proto::CreateProductRequest { portal, request_id, name, department_id: parent })).await?;
+            catalog
+                .create_product(visit.call.grpc(proto::CreateProductRequest { portal, request_id, name, department_id: parent }))
+                .await?;
         }
         "category" => {
             let request = proto::CreateCategoryRequest { portal, request_id, name, product_id: parent, parent_id: String::new() };

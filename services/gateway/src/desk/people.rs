@@ -91,7 +91,13 @@ fn account(user: proto::User, me: &str) -> Account {
     let role = user.role();
     Account {
         role: role_word(role),
-        status: if suspended { "Suspended" } else if user.registered { "Active" } else { "No account yet" },
+        status: if suspended {
+            "Suspended"
+        } else if user.registered {
+            "Active"
+        } else {
+            "No account yet"
+        },
         roles: roles(true).into_iter().filter(|choice| role_of(&choice.value) != Some(role)).collect(),
         organization: user.organization.map(|organization| organization.name).unwrap_or_default(),
         me: user.id == me,

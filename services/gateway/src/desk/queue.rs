@@ -43,7 +43,7 @@ const QUEUES: [Queue; 7] = [
     Queue { name: "unassigned", label: "Unassigned", icon: "inbox" },
     Queue { name: "mine", label: "Mine", icon: "user" },
     Queue { name: "answered", label: "Customer wrote", icon: "message-circle" },
-    Queue { name: "waiting", label: "Waiting for customer", icon: "clock" },
+    Queue { name: "waiting", label: "Waiting", icon: "clock" },
     Queue { name: "unverified", label: "Not confirmed", icon: "mail" },
     Queue { name: "resolved", label: "Resolved", icon: "circle-check" },
     Queue { name: "all", label: "All", icon: "layers" },

@@ -24,11 +24,23 @@ type PolicyRow = (&'static str, &'static str, &'static [(&'static str, &'static 
 
 const POLICIES: [PolicyRow; 6] = [
     ("visibility", "What new members see", &[("own", "Their own"), ("organization", "All of their organisation")]),
-    ("reopen", "Opening a resolved one again", &[("on_comment", "By any reply"), ("explicit_with_comment", "By a button, with a comment"), ("never", "Never")]),
+    (
+        "reopen",
+        "Opening a resolved one again",
+        &[("on_comment", "By any reply"), ("explicit_with_comment", "By a button, with a comment"), ("never", "Never")],
+    ),
     ("customer_close", "Customers close", &[("any_time", "At any time"), ("when_resolved", "When it is resolved"), ("never", "Never")]),
     ("survey", "Rating", &[("ask", "Ask for it"), ("require", "Require it to close"), ("off", "Off")]),
-    ("closed_update", "A reply to a closed one", &[("auto_new_case", "Makes a new linked one"), ("follow_up_link", "Offers a follow-up"), ("refuse", "Is refused")]),
-    ("priority_entry", "Priority", &[("customer", "Customers choose it"), ("matrix", "From impact and urgency"), ("agents", "Agents choose it")]),
+    (
+        "closed_update",
+        "A reply to a closed one",
+        &[("auto_new_case", "Makes a new linked one"), ("follow_up_link", "Offers a follow-up"), ("refuse", "Is refused")],
+    ),
+    (
+        "priority_entry",
+        "Priority",
+        &[("customer", "Customers choose it"), ("matrix", "From impact and urgency"), ("agents", "Agents choose it")],
+    ),
 ];
 
 /// Timers with one number.

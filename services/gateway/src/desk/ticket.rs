@@ -74,7 +74,9 @@ fn facts(visit: &Visit, case: &Case) -> Ticket {
         may_update: actions.update,
         may_take: actions.update && open && !assigned_to_me,
         reply_statuses: statuses(visit, &actions.reply_statuses),
-        update_statuses: std::iter::once(Choice::new("", ticket.status_label.clone())).chain(statuses(visit, &actions.update_statuses)).collect(),
+        update_statuses: std::iter::once(Choice::new("", ticket.status_label.clone()))
+            .chain(statuses(visit, &actions.update_statuses))
+            .collect(),
         priorities: ["low", "normal", "high", "urgent"].map(|key| Choice::new(key, capital(key))).into(),
         props: props(ticket),
         etag: ticket.version.to_string(),
@@ -112,11 +114,17 @@ fn statuses(visit: &Visit, statuses: &[i32]) -> Vec<Choice> {
 async fn others(visit: &Visit, ticket: &proto::Ticket) -> Vec<Row> {
     let Some(requester) = ticket.requester.as_ref().filter(|requester| !requester.id.is_empty()) else { return Vec::new() };
     let filter = proto::TicketFilter { scope: proto::Scope::All.into(), requester_id: requester.id.clone(), ..Default::default() };
-    let request = visit.call.grpc(proto::ListTicketsRequest { portal: visit.portal(), filter: Some(filter), page: first(6), ..Default::default() });
+    let request =
+        visit.call.grpc(proto::ListTicketsRequest { portal: visit.portal(), filter: Some(filter), page: first(6), ..Default::default() });
     let Ok(answer) = visit.call.peers().tickets().list_tickets(request).await else { return Vec::new() };
     let pages = format!("{}/tickets", visit.l.portal.desk);
     let tickets = answer.into_inner().tickets;
-    tickets.iter().filter(|other| other.number != ticket.number).take(5).map(|other| map::ticket::row(other, &pages, &visit.dates)).collect()
+    tickets
+        .iter()
+        .filter(|other| other.number != ticket.number)
+        .take(5)
+        .map(|other| map::ticket::row(other, &pages, &visit.dates))
+        .collect()
 }
 
 fn back(posted: &Posted, number: &str, sentence: &str) -> Response {

@@ -40,7 +40,8 @@ pub async fn index(visit: Visit) -> Answer<Response> {
 }
 
 async fn topics(visit: &Visit, sort: proto::TopicSort) -> Vec<TopicRow> {
-    let request = visit.call.grpc(proto::ListTopicsRequest { portal: visit.portal(), page: first(6), sort: sort.into(), ..Default::default() });
+    let request =
+        visit.call.grpc(proto::ListTopicsRequest { portal: visit.portal(), page: first(6), sort: sort.into(), ..Default::default() });
     let Ok(answer) = visit.call.peers().topics().list_topics(request).await else { return Vec::new() };
     answer.into_inner().topics.iter().map(|one| map::topic::row(one, &visit.l.portal.base, &visit.dates)).collect()
 }
@@ -55,7 +56,8 @@ pub struct Asked {
 }
 
 /// The orders of a forum: name in the address, words.
-const ORDERS: [(&str, &str); 4] = [("", "Recent"), ("most_discussed", "Most discussed"), ("top", "Most votes"), ("unanswered", "Unanswered")];
+const ORDERS: [(&str, &str); 4] =
+    [("", "Recent"), ("most_discussed", "Most discussed"), ("top", "Most votes"), ("unanswered", "Unanswered")];
 
 /// One forum.
 pub async fn forum(visit: Visit, Path((_, slug)): Path<(String, String)>, Query(asked): Query<Asked>) -> Answer<Response> {
@@ -82,7 +84,10 @@ pub async fn forum(visit: Visit, Path((_, slug)): Path<(String, String)>, Query(
         l: visit.layout("community"),
         crumbs: crumbs(&visit, &forums, forum),
         forum_id: forum.id.clone(),
-        tabs: ORDERS.iter().map(|(name, label)| Tab { url: order(name), label: (*label).into(), current: *name == asked.sort, ..Tab::default() }).collect(),
+        tabs: ORDERS
+            .iter()
+            .map(|(name, label)| Tab { url: order(name), label: (*label).into(), current: *name == asked.sort, ..Tab::default() })
+            .collect(),
         topics: answer.topics.iter().map(|one| map::topic::row(one, base, &visit.dates)).collect(),
         next: next(order(&asked.sort), &answer.next_page_token),
         forum: map::topic::forum(forum, base, &visit.dates),

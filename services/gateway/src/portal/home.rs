@@ -1,9 +1,9 @@
 //! The home page, and the list of portals of a development start.
 
+use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use askama::Template;
 use chassis::error::Error;
 use portico_proto::common::v1::PageRequest;
 use portico_proto::community::v1 as community;

@@ -140,7 +140,8 @@ fn dead_or(visit: &Visit, problem: Problem) -> Answer<Response> {
     if !is_dead(&problem) {
         return Err(problem);
     }
-    let mut links = vec![("Sign in".into(), visit.url("/sign-in")), ("Ask for a new link to reset your password".into(), visit.url("/forgot"))];
+    let mut links =
+        vec![("Sign in".into(), visit.url("/sign-in")), ("Ask for a new link to reset your password".into(), visit.url("/forgot"))];
     if visit.l.portal.signup {
         links.push(("Sign up".into(), visit.url("/sign-up")));
     }

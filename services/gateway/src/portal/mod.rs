@@ -54,7 +54,11 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .layer(axum::extract::DefaultBodyLimit::max(FORM_BYTES))
         .layer(axum::middleware::from_fn_with_state(state.clone(), refusal::pages))
         .layer(axum::middleware::from_fn_with_state(state.clone(), crate::session_layer::keep));
-    Router::new().merge(pages).route("/", get(home::portals)).route("/assets/{file}", get(asset)).route("/portal/{portal}/theme.css", get(theme::stylesheet))
+    Router::new()
+        .merge(pages)
+        .route("/", get(home::portals))
+        .route("/assets/{file}", get(asset))
+        .route("/portal/{portal}/theme.css", get(theme::stylesheet))
 }
 
 fn getting_in() -> Router<AppState> {

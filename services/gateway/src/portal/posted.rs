@@ -167,7 +167,10 @@ impl Posted {
 
     /// The form as it is shown again: all fields but secrets.
     pub fn again(&self) -> Form {
-        let kept = |name: &str| !name.starts_with('_') && !matches!(name, "password" | "current" | "new" | "captcha_code" | "captcha_number" | "captcha_token" | "upload");
+        let kept = |name: &str| {
+            !name.starts_with('_')
+                && !matches!(name, "password" | "current" | "new" | "captcha_code" | "captcha_number" | "captcha_token" | "upload")
+        };
         Form {
             key: self.value("_key").to_owned(),
             values: self.fields.iter().filter(|(name, _)| kept(name)).cloned().collect(),

@@ -1,11 +1,11 @@
 //! Refusals as pages instead of problem documents.
 
+use askama::Template;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use askama::Template;
 use http_body_util::BodyExt;
 use serde_json::Value;
 
@@ -95,17 +95,27 @@ fn render(code: &str, status: StatusCode, reference: String, l: Layout) -> Respo
 /// A title and what to do next.
 fn words(code: &str, status: StatusCode) -> (&'static str, &'static str) {
     match (code, status.as_u16()) {
-        ("csrf", _) => ("This form is too old", "It was open for a long time, or you signed in meanwhile. Go back, load the page again and send it once more."),
+        ("csrf", _) => (
+            "This form is too old",
+            "It was open for a long time, or you signed in meanwhile. Go back, load the page again and send it once more.",
+        ),
         (_, 400) => ("This address can’t be read", "A part of it is broken or out of date. Start again from the home page."),
         (_, 403) => ("This is not for you to do", "Your role doesn’t include it. Ask the team if you think it should."),
-        (_, 404) => ("This page doesn’t exist", "The address may be mistyped, or the page is not yours to see. Search for what you need, or go back to the home page."),
+        (_, 404) => (
+            "This page doesn’t exist",
+            "The address may be mistyped, or the page is not yours to see. Search for what you need, or go back to the home page.",
+        ),
         (_, 405) => ("This page can’t be opened like this", "Go back to the page before and use its buttons."),
-        (_, 409) => ("This has changed meanwhile", "Somebody or a timer was faster. Go back, load the page again and look at how it stands now."),
+        (_, 409) => {
+            ("This has changed meanwhile", "Somebody or a timer was faster. Go back, load the page again and look at how it stands now.")
+        }
         (_, 410) => ("This was deleted", "It is gone for good. Search for something like it."),
         (_, 413) => ("This file is too large", "Send a smaller one, or share a link to it."),
         (_, 415 | 422) => ("This can’t be accepted", "Go back and check what you entered."),
         (_, 429) => ("That was a lot at once", "Wait a moment, then try again."),
-        (_, 503 | 504) => ("We will be right back", "A part of the portal doesn’t answer at the moment. Nothing was lost. Try again in a minute."),
+        (_, 503 | 504) => {
+            ("We will be right back", "A part of the portal doesn’t answer at the moment. Nothing was lost. Try again in a minute.")
+        }
         _ => ("Something went wrong on our side", "We have been told. Try again in a moment; if it stays like this, write to us."),
     }
 }

@@ -69,8 +69,11 @@ pub async fn collaborators(visit: &Visit, number: &str) -> Answer<Vec<proto::Col
     Ok(visit.call.peers().collaborators().list_collaborators(request).await?.into_inner().collaborators)
 }
 
-/// The page. Reading it marks the request as seen.
+/// The page. Reading it marks the request as seen. The team works at the desk: links in mails lead it there.
 pub async fn page(visit: Visit, Path((_, number)): Numbered) -> Answer<Response> {
+    if visit.l.staff() {
+        return Ok(visit.go(&format!("{}/tickets/{number}", visit.l.portal.desk)));
+    }
     let case = read(&visit, &number).await?;
     let seen = visit.call.grpc(proto::MarkViewedRequest { portal: visit.portal(), number });
     // What was seen is a convenience: a failure must not keep the page away.
@@ -122,11 +125,7 @@ async fn again(posted: &Posted, number: &str, problem: Problem) -> Answer<Respon
 pub async fn comment(Path((_, number)): Numbered, posted: Posted) -> Answer<Response> {
     let visit = &posted.visit;
     visit.person()?;
-    let sent = if posted.trimmed("body").is_empty() {
-        Err(refused("body", "Write a reply"))
-    } else {
-        send_comment(&posted, &number).await
-    };
+    let sent = if posted.trimmed("body").is_empty() { Err(refused("body", "Write a reply")) } else { send_comment(&posted, &number).await };
     match sent {
         Ok(answer) if !answer.follow_up_number.is_empty() => {
             let url = visit.url(&format!("/requests/{}", answer.follow_up_number));
@@ -207,10 +206,8 @@ pub async fn rate_page(visit: Visit, Path((_, number)): Numbered, Query(closing)
     let ticket = ticket(&visit, &number).await?;
     let closing = closing.close == "1";
     let score = ticket.satisfaction.clone().unwrap_or_default();
-    let form = visit
-        .form()
-        .with("score", if score.score > 0 { score.score.to_string() } else { String::new() })
-        .with("comment", score.comment);
+    let form =
+        visit.form().with("score", if score.score > 0 { score.score.to_string() } else { String::new() }).with("comment", score.comment);
     let page = rating(visit.clone(), form, &ticket, closing);
     visit.show(&page)
 }

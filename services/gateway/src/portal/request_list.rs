@@ -41,31 +41,56 @@ struct View {
     scope: proto::Scope,
     state: proto::StatusCategory,
     statuses: Vec<i32>,
-    empty: (&'static str, &'static str),
+    empty: (String, String),
 }
 
 fn views(visit: &Visit) -> Vec<View> {
     use proto::StatusCategory::{Closed, Open, Resolved, Unspecified};
-    let view = |name, label: &str, scope, state, empty| View { name, label: label.to_owned(), scope, state, statuses: Vec::new(), empty };
+    let (one, many) = (&visit.l.words.ticket, &visit.l.words.tickets);
+    let view = |name, label: &str, scope, state, empty: (&str, &str)| View {
+        name,
+        label: label.to_owned(),
+        scope,
+        state,
+        statuses: Vec::new(),
+        // The texts name a request by the portal's own word.
+        empty: (worded(empty.0, one, many), worded(empty.1, one, many)),
+    };
     let mine = proto::Scope::Mine;
     let mut views = vec![
-        view("open", "Open", mine, Open, ("No open requests", "When you need something, submit one. You can follow it here.")),
+        view("open", "Open", mine, Open, ("No open {many}", "When you need something, submit one. You can follow it here.")),
         View {
             statuses: vec![proto::Status::WaitingCustomer.into()],
-            ..view("waiting", "Needs your reply", mine, Open, ("Nothing waits for you", "When we ask you something, the request stands here."))
+            ..view(
+                "waiting",
+                "Needs your reply",
+                mine,
+                Open,
+                ("Nothing waits for you", "When we ask you something, the {one} stands here."),
+            )
         },
-        view("resolved", "Resolved", mine, Resolved, ("Nothing resolved", "Requests that we answered stand here until they are closed.")),
-        view("closed", "Closed", mine, Closed, ("Nothing closed yet", "Requests that are done stand here and stay readable.")),
+        view("resolved", "Resolved", mine, Resolved, ("Nothing resolved", "What we answered stands here until it is closed.")),
+        view("closed", "Closed", mine, Closed, ("Nothing closed yet", "What is done stands here and stays readable.")),
     ];
     if visit.l.sees_organization() {
         let label = super::view::layout::capital(&visit.l.words.organization);
-        views.push(view("organization", &label, proto::Scope::Organization, Unspecified, ("Nothing here", "What your colleagues submit stands here.")));
+        views.push(view(
+            "organization",
+            &label,
+            proto::Scope::Organization,
+            Unspecified,
+            ("Nothing here", "What your colleagues submit stands here."),
+        ));
     }
-    let shared = ("Nothing shared with you", "When somebody shares a request with you, it stands here.");
+    let shared = ("Nothing shared with you", "When somebody shares a {one} with you, it stands here.");
     views.push(view("collaborating", "Shared with me", proto::Scope::Collaborating, Unspecified, shared));
-    let by_me = ("Nothing shared by you", "Requests of yours that you share with others stand here.");
+    let by_me = ("Nothing shared by you", "What you share with others stands here.");
     views.push(view("shared", "Shared by me", proto::Scope::Shared, Unspecified, by_me));
     views
+}
+
+fn worded(text: &str, one: &str, many: &str) -> String {
+    text.replace("{one}", one).replace("{many}", many)
 }
 
 impl View {
@@ -114,16 +139,20 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
         filtered: !(asked.q.trim().is_empty() && asked.product.is_empty() && asked.priority.is_empty()),
         show_requester: view.scope != proto::Scope::Mine,
         next: if listed.next_page_token.is_empty() { String::new() } else { next(&visit, view.name, &asked, &listed.next_page_token) },
-        empty: view.empty,
+        empty: view.empty.clone(),
     };
-    visit.show(&page)
+    if visit.partial() { visit.show(&page.as_results()) } else { visit.show(&page) }
 }
 
 async fn counts(visit: &Visit, views: &[View]) -> Vec<String> {
-    let request =
-        visit.call.grpc(proto::CountTicketsRequest { portal: visit.portal(), filters: views.iter().map(View::filter).collect() });
-    let Ok(answer) = visit.call.peers().tickets().count_tickets(request).await else { return Vec::new() };
-    answer.into_inner().counts.iter().map(count).collect()
+    let request = visit.call.grpc(proto::CountTicketsRequest { portal: visit.portal(), filters: views.iter().map(View::filter).collect() });
+    match visit.call.peers().tickets().count_tickets(request).await {
+        Ok(answer) => answer.into_inner().counts.iter().map(count).collect(),
+        Err(status) => {
+            tracing::warn!(%status, "the counts of the views are left out");
+            Vec::new()
+        }
+    }
 }
 
 /// "12", or "100+" when nobody counted on.
@@ -165,8 +194,16 @@ fn filled(asked: &Asked) -> Form {
 }
 
 fn next(visit: &Visit, view: &str, asked: &Asked, cursor: &str) -> String {
-    let pairs = [("view", view), ("q", &asked.q), ("product", &asked.product), ("priority", &asked.priority), ("sort", &asked.sort), ("cursor", cursor)];
-    let query: Vec<_> = pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
+    let pairs = [
+        ("view", view),
+        ("q", &asked.q),
+        ("product", &asked.product),
+        ("priority", &asked.priority),
+        ("sort", &asked.sort),
+        ("cursor", cursor),
+    ];
+    let query: Vec<_> =
+        pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
     visit.url(&format!("/requests?{}", query.join("&")))
 }
 

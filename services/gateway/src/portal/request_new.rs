@@ -23,6 +23,8 @@ pub struct Prefill {
     subject: String,
     #[serde(default)]
     product: String,
+    #[serde(default)]
+    follow_up_of: String,
 }
 
 /// Where a guest's receipt is told.
@@ -35,6 +37,9 @@ pub struct Receipt {
 /// The form.
 pub async fn page(visit: Visit, Query(prefill): Query<Prefill>) -> Answer<Response> {
     may_submit(&visit)?;
+    if plausible(&prefill.follow_up_of) && !prefill.follow_up_of.is_empty() {
+        return Ok(visit.go(&visit.url(&format!("/requests/{}/follow-up", prefill.follow_up_of))));
+    }
     let subject: String = prefill.subject.chars().take(250).collect();
     let form = visit.form().with("subject", subject).with("product", prefill.product).with("priority", "normal");
     let page = shown(visit.clone(), form, String::new()).await?;
@@ -235,7 +240,8 @@ mod tests {
     fn categories_name_their_product_only_where_there_are_several() {
         let product = |id: &str, name: &str| proto::Product { id: id.into(), name: name.into(), ..Default::default() };
         let category = proto::Category { id: "c".into(), name: "Invoices".into(), product_id: "1".into(), ..Default::default() };
-        let mut catalog = proto::GetCatalogResponse { products: vec![product("1", "Billing")], categories: vec![category], ..Default::default() };
+        let mut catalog =
+            proto::GetCatalogResponse { products: vec![product("1", "Billing")], categories: vec![category], ..Default::default() };
         assert_eq!(categories(&catalog)[0].label, "Invoices");
         catalog.products.push(product("2", "Rooms"));
         assert_eq!(categories(&catalog)[0].label, "Billing: Invoices");

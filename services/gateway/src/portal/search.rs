@@ -52,7 +52,17 @@ fn kind_of(name: &str) -> Option<knowledge::SearchKind> {
 pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> {
     let query: String = asked.q.trim().chars().take(2000).collect();
     if query.is_empty() {
-        return visit.show(&Search { l: visit.layout("search"), query, tabs: Vec::new(), groups: Vec::new(), total: 0, did_you_mean: String::new(), did_you_mean_url: String::new(), partial: false, popular: Vec::new() });
+        return visit.show(&Search {
+            l: visit.layout("search"),
+            query,
+            tabs: Vec::new(),
+            groups: Vec::new(),
+            total: 0,
+            did_you_mean: String::new(),
+            did_you_mean_url: String::new(),
+            partial: false,
+            popular: Vec::new(),
+        });
     }
     let limit = if asked.kind.is_empty() { FEW } else { MANY };
     let (found, mine) = tokio::join!(public(&visit, &query, &asked.kind, limit), requests(&visit, &query, &asked.kind, limit));
@@ -101,7 +111,12 @@ async fn requests(visit: &Visit, query: &str, kind: &str, limit: i32) -> Option<
     }
     let scope = if visit.l.staff() { tickets::Scope::All } else { tickets::Scope::Visible };
     let filter = tickets::TicketFilter { scope: scope.into(), q: query.chars().take(200).collect(), ..Default::default() };
-    let request = visit.call.grpc(tickets::ListTicketsRequest { portal: visit.portal(), filter: Some(filter), page: first(limit), ..Default::default() });
+    let request = visit.call.grpc(tickets::ListTicketsRequest {
+        portal: visit.portal(),
+        filter: Some(filter),
+        page: first(limit),
+        ..Default::default()
+    });
     let answer = visit.call.peers().tickets().list_tickets(request).await.ok()?.into_inner();
     let pages = visit.url("/requests");
     let hits = answer.tickets.iter().map(|ticket| Hit {

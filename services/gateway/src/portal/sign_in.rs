@@ -132,7 +132,15 @@ mod tests {
         for good in ["/portal/demo/requests/DEMO-1?x=1", "/portal/demo", "/desk/demo/"] {
             assert_eq!(safe_next(good, "demo"), good);
         }
-        for bad in ["https://evil.test", "//evil.test", "/portal/other/", "/portal/demo//evil", "/portal/demo/../x", "/portal/demo\\x", "/portal/demoevil"] {
+        for bad in [
+            "https://evil.test",
+            "//evil.test",
+            "/portal/other/",
+            "/portal/demo//evil",
+            "/portal/demo/../x",
+            "/portal/demo\\x",
+            "/portal/demoevil",
+        ] {
             assert_eq!(safe_next(bad, "demo"), "", "{bad}");
         }
     }

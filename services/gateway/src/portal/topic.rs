@@ -61,7 +61,12 @@ async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) ->
     let (me, viewer) = (visit.my_id(), topic.viewer.unwrap_or_default());
     let url = map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug);
     let mut crumbs = vec![Crumb { url: visit.url("/community"), label: "Community".into() }];
-    crumbs.extend(topic.forum.as_ref().map(|forum| Crumb { url: map::topic::forum_url(&visit.l.portal.base, &forum.slug), label: forum.name.clone() }));
+    crumbs.extend(
+        topic
+            .forum
+            .as_ref()
+            .map(|forum| Crumb { url: map::topic::forum_url(&visit.l.portal.base, &forum.slug), label: forum.name.clone() }),
+    );
     let post = |post: &proto::Post| map::topic::post(post, &visit.l.api, &me, &visit.dates);
     Ok(Topic {
         crumbs,
@@ -104,7 +109,7 @@ pub async fn reply(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
     let visit = &posted.visit;
     visit.person()?;
     match send_reply(&posted, &id).await {
-        Ok(post) => Ok(visit.go(&format!("{}#p-{}", visit.url(&format!("/community/t/{id}")), post.id))),
+        Ok(post) => Ok(visit.go(&format!("{}#post-{}", visit.url(&format!("/community/t/{id}")), post.number))),
         Err(problem) => {
             let mut form = posted.again();
             form.errors = errors_of(&problem).ok_or(problem)?;
@@ -159,7 +164,8 @@ pub async fn accept(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
     let visit = &posted.visit;
     let post_id = posted.trimmed("post");
     let request_id = posted.request_id(&format!("accept {id} {post_id}"));
-    let request = visit.call.grpc(proto::AcceptPostRequest { portal: visit.portal(), request_id, id: id.clone(), post_id: post_id.clone() });
+    let request =
+        visit.call.grpc(proto::AcceptPostRequest { portal: visit.portal(), request_id, id: id.clone(), post_id: post_id.clone() });
     visit.call.peers().topics().accept_post(request).await?;
     Ok(back(visit, &id, if post_id.is_empty() { "No answer is accepted now." } else { "The answer is accepted." }))
 }
@@ -241,7 +247,8 @@ pub async fn edit_page(visit: Visit, Path((_, id)): Named) -> Answer<Response> {
     if !topic.viewer.unwrap_or_default().may_edit {
         return Err(Problem::not_found());
     }
-    let kind = map::topic::KINDS.iter().find(|(value, _)| map::topic::kind_of(value) == topic.r#type()).map_or("question", |(value, _)| value);
+    let kind =
+        map::topic::KINDS.iter().find(|(value, _)| map::topic::kind_of(value) == topic.r#type()).map_or("question", |(value, _)| value);
     let form = visit
         .form()
         .with("type", kind)
@@ -281,7 +288,9 @@ async fn write(posted: &Posted, draft: Option<&str>) -> Answer<Response> {
     if form.errors.is_empty() {
         match save(posted, draft, publish).await {
             Ok(_) if !publish => return Ok(visit.go_saying(&visit.url("/community/drafts"), "The draft is saved.")),
-            Ok(topic) => return Ok(visit.go_saying(&map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug), "Your topic is published.")),
+            Ok(topic) => {
+                return Ok(visit.go_saying(&map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug), "Your topic is published."));
+            }
             Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
         }
     }

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chassis::auth::{Caller, Person, Visibility};
 use chassis::error::Error;
+use portico_proto::identity::v1 as identity;
 use portico_proto::notifier::v1 as notifier;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -41,22 +42,29 @@ impl FromRequestParts<AppState> for Visit {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let Page(call) = Page::from_request_parts(parts, state).await?;
         let path = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
-        let mut visit = Self::of(call, path);
+        let mut visit = Self::of(call, path).await?;
         visit.l.unread = visit.unread().await;
         Ok(visit)
     }
 }
 
 impl Visit {
-    /// The frame for a call.
-    pub fn of(call: Call, path: String) -> Self {
+    /// The frame for a call. A portal that was made a moment ago may not be in the copy yet: then identity is asked.
+    async fn of(call: Call, path: String) -> Answer<Self> {
         let zone = match &call.caller {
             Caller::Person(person) => person.time_zone.clone(),
             _ => "UTC".into(),
         };
         let dates = Dates::new(call.state.clock().now(), &zone);
-        let l = layout(&call, path);
-        Self { call, l, dates }
+        let facts = match call.state.portals().get(&call.portal()) {
+            Some(copy) => Facts::of_copy(&copy.title, copy.version, &copy.settings),
+            None => {
+                let request = call.grpc(identity::GetPortalRequest { portal: call.portal() });
+                Facts::of_owner(call.peers().portals().get_portal(request).await?.into_inner())
+            }
+        };
+        let l = layout(&call, path, facts);
+        Ok(Self { call, l, dates })
     }
 
     async fn unread(&self) -> i32 {
@@ -156,6 +164,11 @@ impl Visit {
         Ok(response)
     }
 
+    /// Whether a script asks for a part of the page alone. Back, forward and restores ask for the whole.
+    pub fn partial(&self) -> bool {
+        self.call.headers.get("hx-request-type").is_some_and(|kind| kind.as_bytes() == b"partial")
+    }
+
     /// Goes on to another page of the portal after a write.
     pub fn go(&self, url: &str) -> Response {
         Redirect::to(url).into_response()
@@ -172,15 +185,55 @@ impl Visit {
     }
 }
 
-fn layout(call: &Call, path: String) -> Layout {
+/// What the frame tells of a portal.
+struct Facts {
+    title: String,
+    version: i64,
+    lang: String,
+    community: bool,
+    announcements: bool,
+    signup: bool,
+    guest_requests: bool,
+    words: Words,
+}
+
+impl Facts {
+    fn of_copy(title: &str, version: i64, settings: &Value) -> Self {
+        let flag = |pointer: &str| settings.pointer(pointer).and_then(Value::as_bool).unwrap_or(false);
+        let word = |name: &str| settings.pointer(&format!("/words/{name}")).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            title: title.to_owned(),
+            version,
+            lang: settings.pointer("/locales/0").and_then(Value::as_str).unwrap_or("en").to_owned(),
+            community: flag("/features/community"),
+            announcements: flag("/features/announcements"),
+            signup: flag("/features/signup"),
+            guest_requests: flag("/policies/guest_requests"),
+            words: words(word),
+        }
+    }
+
+    fn of_owner(portal: identity::Portal) -> Self {
+        let features = portal.features.unwrap_or_default();
+        Self {
+            lang: portal.locales.first().cloned().unwrap_or_else(|| "en".into()),
+            words: words(|name| portal.words.get(name).cloned()),
+            title: portal.title,
+            version: portal.settings_version,
+            community: features.community,
+            announcements: features.announcements,
+            signup: features.signup,
+            guest_requests: portal.guest_requests,
+        }
+    }
+}
+
+fn layout(call: &Call, path: String, facts: Facts) -> Layout {
     let slug = call.portal();
-    let copy = call.state.portals().get(&slug);
-    let settings = copy.as_ref().map_or(&Value::Null, |portal| &portal.settings);
-    let flag = |pointer: &str| settings.pointer(pointer).and_then(Value::as_bool).unwrap_or(false);
     let base = format!("/portal/{slug}");
     let lang = match &call.caller {
         Caller::Person(person) => person.locale.clone(),
-        _ => settings.pointer("/locales/0").and_then(Value::as_str).unwrap_or("en").to_owned(),
+        _ => facts.lang,
     };
     Layout {
         dir: if rtl(&lang) { "rtl" } else { "ltr" },
@@ -188,17 +241,17 @@ fn layout(call: &Call, path: String) -> Layout {
         csrf: call.csrf_token().unwrap_or_default(),
         api: format!("/api/v1/portals/{slug}"),
         portal: Portal {
-            title: copy.as_ref().map_or_else(|| slug.clone(), |portal| portal.title.clone()),
+            title: facts.title,
             desk: format!("/desk/{slug}"),
-            theme_url: format!("{base}/theme.css?v={}", copy.as_ref().map_or(0, |portal| portal.version)),
-            community: flag("/features/community"),
-            announcements: flag("/features/announcements"),
-            signup: flag("/features/signup"),
-            guest_requests: flag("/policies/guest_requests"),
+            theme_url: format!("{base}/theme.css?v={}", facts.version),
+            community: facts.community,
+            announcements: facts.announcements,
+            signup: facts.signup,
+            guest_requests: facts.guest_requests,
             base,
             slug,
         },
-        words: words(settings),
+        words: facts.words,
         me: me(&call.caller),
         unread: 0,
         flash: flash(&call.headers),
@@ -210,10 +263,8 @@ fn layout(call: &Call, path: String) -> Layout {
     }
 }
 
-fn words(settings: &Value) -> Words {
-    let word = |name: &str, default: String| {
-        settings.pointer(&format!("/words/{name}")).and_then(Value::as_str).map_or(default, str::to_lowercase)
-    };
+fn words(word: impl Fn(&str) -> Option<String>) -> Words {
+    let word = |name: &str, default: String| word(name).map_or(default, |word| word.to_lowercase());
     let default = Words::default();
     Words {
         ticket: word("ticket", default.ticket),

@@ -34,7 +34,9 @@ mod tests {
 
     #[test]
     fn a_file_is_offered_only_when_it_was_found_clean() {
-        let made = |state: common::ScanState| file("/a", &common::Attachment { id: "1".into(), size: 2048, state: state.into(), ..Default::default() });
+        let made = |state: common::ScanState| {
+            file("/a", &common::Attachment { id: "1".into(), size: 2048, state: state.into(), ..Default::default() })
+        };
         assert!(made(common::ScanState::Clean).ready);
         assert!(!made(common::ScanState::Quarantined).ready);
         assert_eq!(made(common::ScanState::Clean).url, "/a/attachments/1");

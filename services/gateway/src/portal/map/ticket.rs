@@ -199,7 +199,11 @@ fn collaborator(shared: &proto::Collaborator) -> Collaborator {
     };
     Collaborator {
         id: shared.id.clone(),
-        person: Person { name: if shared.name.is_empty() { shared.email.clone() } else { shared.name.clone() }, team: false, me: shared.me },
+        person: Person {
+            name: if shared.name.is_empty() { shared.email.clone() } else { shared.name.clone() },
+            team: false,
+            me: shared.me,
+        },
         email: shared.email.clone(),
         note,
         pending,
@@ -221,7 +225,8 @@ mod tests {
 
     #[test]
     fn a_waiting_request_says_when_it_is_resolved_by_itself() {
-        let ticket = proto::Ticket { due: vec![due_at(proto::DueKind::Reminder), due_at(proto::DueKind::AutoResolve)], ..Default::default() };
+        let ticket =
+            proto::Ticket { due: vec![due_at(proto::DueKind::Reminder), due_at(proto::DueKind::AutoResolve)], ..Default::default() };
         let (words, at) = due(&ticket, "case", &dates());
         assert_eq!((words.as_str(), at.text.as_str()), ("This case is resolved by itself on", "Thu 26 Nov, 14:00"));
         assert_eq!(due(&proto::Ticket::default(), "case", &dates()).0, "");

@@ -45,7 +45,9 @@ fn words(item: &proto::TimelineItem) -> (&'static str, String) {
         proto::ItemKind::File => ("paperclip", by("added a file", "A file was added")),
         proto::ItemKind::Merge => ("layers", format!("Merged with {}", item.related_number)),
         proto::ItemKind::FollowUp => ("reply", format!("Follow-up {}", item.related_number)),
-        proto::ItemKind::Satisfaction => ("star", by(&format!("rated the help: {} of 5", item.score), &format!("Rated: {} of 5", item.score))),
+        proto::ItemKind::Satisfaction => {
+            ("star", by(&format!("rated the help: {} of 5", item.score), &format!("Rated: {} of 5", item.score)))
+        }
         proto::ItemKind::Collaborator => ("user-plus", by("changed who can see this", "Who can see this was changed")),
         _ => ("pencil", by("submitted this", "Submitted")),
     }

@@ -67,12 +67,22 @@ pub fn row(topic: &proto::TopicSummary, base: &str, dates: &Dates) -> TopicRow {
 
 /// A topic as a line with its replies.
 pub fn discussed(topic: &proto::TopicSummary, base: &str) -> Link {
-    Link { url: url(base, &topic.id, &topic.slug), title: topic.title.clone(), meta: several(topic.posts, "reply", "replies"), ..Link::default() }
+    Link {
+        url: url(base, &topic.id, &topic.slug),
+        title: topic.title.clone(),
+        meta: several(topic.posts, "reply", "replies"),
+        ..Link::default()
+    }
 }
 
 /// A topic as a line with its last activity.
 pub fn recent(topic: &proto::TopicSummary, base: &str, dates: &Dates) -> Link {
-    Link { url: url(base, &topic.id, &topic.slug), title: topic.title.clone(), when: dates.when(topic.last_activity_at.as_ref()), ..Link::default() }
+    Link {
+        url: url(base, &topic.id, &topic.slug),
+        title: topic.title.clone(),
+        when: dates.when(topic.last_activity_at.as_ref()),
+        ..Link::default()
+    }
 }
 
 /// A forum with its sub-forums.
@@ -113,6 +123,7 @@ pub fn find<'a>(forums: &'a [proto::Forum], name: &str) -> Option<&'a proto::For
 pub fn post(post: &proto::Post, api: &str, me: &str, dates: &Dates) -> Post {
     Post {
         id: post.id.clone(),
+        number: post.number,
         person: person(post.author.as_ref(), me),
         at: dates.when(post.created_at.as_ref()),
         html: SafeHtml(chassis::markdown::render(&post.body)),

@@ -9,7 +9,7 @@ use super::ui::{Crumb, File, Person, SafeHtml, Tab, When};
 
 /// The knowledge base's first page, or one category of it.
 #[derive(Template)]
-#[template(path = "portal/kb.html", blocks = ["main"])]
+#[template(path = "portal/kb.html")]
 pub struct KnowledgeBase {
     /// The frame.
     pub l: Layout,
@@ -33,7 +33,7 @@ pub struct KnowledgeBase {
 
 /// One article.
 #[derive(Template)]
-#[template(path = "portal/article.html", blocks = ["main"])]
+#[template(path = "portal/article.html")]
 pub struct Article {
     /// The frame.
     pub l: Layout,

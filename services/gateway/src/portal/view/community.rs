@@ -8,7 +8,7 @@ use super::ui::{Choice, Crumb, File, Person, SafeHtml, Tab, When};
 
 /// The community's first page.
 #[derive(Template)]
-#[template(path = "portal/community.html", blocks = ["main"])]
+#[template(path = "portal/community.html")]
 pub struct Community {
     /// The frame.
     pub l: Layout,
@@ -70,7 +70,7 @@ pub struct TopicRow {
 
 /// One forum.
 #[derive(Template)]
-#[template(path = "portal/forum.html", blocks = ["main"])]
+#[template(path = "portal/forum.html")]
 pub struct ForumPage {
     /// The frame.
     pub l: Layout,
@@ -90,7 +90,7 @@ pub struct ForumPage {
 
 /// One topic.
 #[derive(Template)]
-#[template(path = "portal/topic.html", blocks = ["main"])]
+#[template(path = "portal/topic.html")]
 pub struct Topic {
     /// The frame.
     pub l: Layout,
@@ -147,6 +147,8 @@ pub struct Topic {
 pub struct Post {
     /// Its id.
     pub id: String,
+    /// Its place in the topic, from 1.
+    pub number: i64,
     /// Who.
     pub person: Person,
     /// When.
@@ -181,7 +183,7 @@ pub struct NewTopic {
 
 /// The reader's drafts.
 #[derive(Template)]
-#[template(path = "portal/drafts.html", blocks = ["main"])]
+#[template(path = "portal/drafts.html")]
 pub struct Drafts {
     /// The frame.
     pub l: Layout,

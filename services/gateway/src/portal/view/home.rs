@@ -9,7 +9,7 @@ use super::ui::When;
 
 /// The portal's first page.
 #[derive(Template)]
-#[template(path = "portal/home.html", blocks = ["main"])]
+#[template(path = "portal/home.html")]
 pub struct Home {
     /// The frame.
     pub l: Layout,

@@ -40,7 +40,7 @@ impl Notice {
 
 /// All announcements, or one.
 #[derive(Template)]
-#[template(path = "portal/announcements.html", blocks = ["main"])]
+#[template(path = "portal/announcements.html")]
 pub struct Announcements {
     /// The frame.
     pub l: Layout,
@@ -80,7 +80,7 @@ pub struct Day {
 
 /// The bell's page.
 #[derive(Template)]
-#[template(path = "portal/notifications.html", blocks = ["main"])]
+#[template(path = "portal/notifications.html")]
 pub struct Notifications {
     /// The frame.
     pub l: Layout,

@@ -9,7 +9,7 @@ use super::ui::{Choice, Person, Status, Tab, When};
 
 /// The list of requests.
 #[derive(Template)]
-#[template(path = "portal/requests.html", blocks = ["main"])]
+#[template(path = "portal/requests.html", blocks = ["results"])]
 pub struct Requests {
     /// The frame.
     pub l: Layout,
@@ -30,12 +30,12 @@ pub struct Requests {
     /// The next page, or empty.
     pub next: String,
     /// What is said when the view is empty.
-    pub empty: (&'static str, &'static str),
+    pub empty: (String, String),
 }
 
 /// One request.
 #[derive(Template)]
-#[template(path = "portal/request.html", blocks = ["main", "thread"])]
+#[template(path = "portal/request.html")]
 pub struct Request {
     /// The frame.
     pub l: Layout,
@@ -198,7 +198,9 @@ pub struct People {
 impl NewRequest {
     /// The priorities that a customer may choose.
     pub fn priorities(&self) -> Vec<Choice> {
-        [("low", "Low"), ("normal", "Normal"), ("high", "High"), ("urgent", "Urgent")].map(|(value, label)| Choice::new(value, label)).into()
+        [("low", "Low"), ("normal", "Normal"), ("high", "High"), ("urgent", "Urgent")]
+            .map(|(value, label)| Choice::new(value, label))
+            .into()
     }
 
     /// The steps of impact and urgency.

@@ -8,7 +8,7 @@ use super::ui::{SafeHtml, Tab};
 
 /// What was found.
 #[derive(Template)]
-#[template(path = "portal/search.html", blocks = ["main"])]
+#[template(path = "portal/search.html")]
 pub struct Search {
     /// The frame.
     pub l: Layout,

@@ -157,17 +157,15 @@ pub struct Crumb {
     pub label: String,
 }
 
-/// A size in words.
+/// A size in words, in thousands as file managers count.
 pub fn size(bytes: i64) -> String {
-    const KIB: f64 = 1024.0;
-    let bytes_float = bytes as f64;
-    if bytes_float < KIB {
+    if bytes < 1000 {
         return format!("{bytes} bytes");
     }
-    if bytes_float < KIB * KIB {
-        return format!("{:.0} KB", bytes_float / KIB);
+    if bytes < 1_000_000 {
+        return format!("{} KB", bytes / 1000);
     }
-    let text = format!("{:.1}", bytes_float / KIB / KIB);
+    let text = format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
     format!("{} MB", text.strip_suffix(".0").unwrap_or(&text))
 }
 
@@ -184,7 +182,7 @@ mod tests {
 
     #[test]
     fn sizes_are_read_without_needless_digits() {
-        assert_eq!([size(12), size(20_480), size(26_214_400), size(1_363_149)], ["12 bytes", "20 KB", "25 MB", "1.3 MB"]);
+        assert_eq!([size(12), size(20_480), size(25_000_000), size(1_363_149)], ["12 bytes", "20 KB", "25 MB", "1.3 MB"]);
     }
 
     #[test]
