@@ -31,4 +31,6 @@ pub mod words;
 #[cfg(test)]
 mod properties_test;
 #[cfg(test)]
+mod rules_test;
+#[cfg(test)]
 mod transitions_test;

@@ -74,11 +74,12 @@ pub(super) async fn insert(conn: &mut PgConnection, rows: &[CatalogWrite]) -> Re
     Ok(())
 }
 
-type Row = (Uuid, String, Option<Uuid>, Option<Uuid>);
+/// Kind, id, name, what it belongs to, the one above.
+type Row = (i32, Uuid, String, Option<Uuid>, Option<Uuid>);
 
 /// A portal's whole catalogue, by name within each kind.
 pub async fn read(conn: &mut PortalConn, portal: &PortalId) -> Result<Catalog, Error> {
-    let rows: Vec<(i32, Uuid, String, Option<Uuid>, Option<Uuid>)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "(SELECT 1 AS kind, id, name, NULL::uuid AS above, NULL::uuid AS parent FROM department WHERE portal = $1 ORDER BY name, id LIMIT $2) \
          UNION ALL (SELECT 2, id, name, department_id, NULL FROM product WHERE portal = $1 ORDER BY name, id LIMIT $2) \
          UNION ALL (SELECT 3, id, name, product_id, parent_id FROM category WHERE portal = $1 ORDER BY name, id LIMIT $2) \
@@ -89,13 +90,11 @@ pub async fn read(conn: &mut PortalConn, portal: &PortalId) -> Result<Catalog, E
     .fetch_all(&mut **conn)
     .await?;
     let mut catalog = Catalog::default();
-    for (kind, id, name, above, parent) in rows {
-        add(&mut catalog, kind, (id, name, above, parent));
-    }
+    rows.into_iter().for_each(|row| add(&mut catalog, row));
     Ok(catalog)
 }
 
-fn add(catalog: &mut Catalog, kind: i32, (id, name, above, parent): Row) {
+fn add(catalog: &mut Catalog, (kind, id, name, above, parent): Row) {
     match kind {
         1 => catalog.departments.push(Department { id: DepartmentId::new(id), name }),
         2 => catalog.products.push(Product { id: ProductId::new(id), name, department: above.map(DepartmentId::new) }),
