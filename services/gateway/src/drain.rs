@@ -25,7 +25,7 @@ pub struct Draining {
 
 impl Draining {
     /// Wraps a body. `waits` says that the client sends it only when asked (`Expect: 100-continue`): then there is nothing to drain.
-    pub fn new(body: Incoming, tasks: Tasks, waits: bool) -> axum::body::Body {
+    pub fn wrap(body: Incoming, tasks: Tasks, waits: bool) -> axum::body::Body {
         if waits || body.is_end_stream() {
             return axum::body::Body::new(body);
         }

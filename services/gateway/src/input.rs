@@ -347,7 +347,8 @@ mod tests {
         let (sample, errors) = read(json!({"subject": "s", "score": 4.0, "people": [{"name": "n", "type": "t"}]}));
         assert_eq!(errors, []);
         let sample = sample.unwrap();
-        assert_eq!(sample.score, Some(4));
-        assert_eq!(sample.people.unwrap()[0].r#type.as_deref(), Some("t"));
+        assert_eq!((sample.subject.as_str(), sample.score), ("s", Some(4)));
+        let someone = &sample.people.unwrap()[0];
+        assert_eq!((someone.name.as_str(), someone.r#type.as_deref()), ("n", Some("t")));
     }
 }

@@ -50,8 +50,26 @@ macro_rules! query_params {
 macro_rules! wire_enum {
     ($(#[$meta:meta])* pub enum $name:ident : $proto:ty { $( $(#[$variant_meta:meta])* $variant:ident = $wire:literal <=> $other:ident ),* $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-        pub enum $name { $( $(#[$variant_meta])* #[serde(rename = $wire)] $variant ),* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $( $(#[$variant_meta])* $variant ),* }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.wire())
+            }
+        }
+
+        // Not derived: a derive does not see the words that this macro was given.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::Type::String)
+                    .enum_values(Some([$( $wire ),*]))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
 
         impl $name {
             /// The word on the wire.

@@ -69,7 +69,7 @@ fn connection(stream: TcpStream, peer: SocketAddr, app: Router, graceful: &Grace
     let service = app.map_request(move |mut request: Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let waits = request.headers().contains_key(http::header::EXPECT);
-        request.map(|body| Draining::new(body, drains.clone(), waits))
+        request.map(|body| Draining::wrap(body, drains.clone(), waits))
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE).max_headers(HEADERS).max_buf_size(HEADER_BYTES as usize);

@@ -35,6 +35,8 @@ pub fn base() -> OpenApi {
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(crate::session::COOKIE)));
     components.security_schemes.insert("bearer".into(), RefOr::T(bearer));
     components.security_schemes.insert("cookie".into(), RefOr::T(cookie));
+    let csrf = ApiKeyValue::with_description("X-CSRF-Token", "With the cookie, for writes: `csrf_token` of `GET me`.");
+    components.security_schemes.insert("csrf".into(), RefOr::T(SecurityScheme::ApiKey(ApiKey::Header(csrf))));
     OpenApiBuilder::new().info(info).components(Some(components)).build()
 }
 

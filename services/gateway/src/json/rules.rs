@@ -84,7 +84,7 @@ fn security(path: &str) -> Vec<SecurityRequirement> {
     if path == "/api/v1/portals" {
         return vec![bearer];
     }
-    vec![SecurityRequirement::default(), bearer, SecurityRequirement::new("cookie", none)]
+    vec![SecurityRequirement::default(), bearer, SecurityRequirement::new("cookie", none).add("csrf", none)]
 }
 
 fn refuse(method: &HttpMethod, path: &str, operation: &mut Operation) {
@@ -160,7 +160,6 @@ fn accept_headers(method: &HttpMethod, operation: &mut Operation) {
     }
     let parameters = operation.parameters.get_or_insert_default();
     parameters.push(text_header("Idempotency-Key", "The same key and body within 24 hours: the same answer and no second effect.", 128));
-    parameters.push(text_header("X-CSRF-Token", "With the cookie: `csrf_token` of `me`.", 200));
     if matches!(method, HttpMethod::Patch | HttpMethod::Put) {
         parameters.push(text_header("If-Match", "The ETag that was read; another version is 409 `version_conflict`.", 200));
     }
