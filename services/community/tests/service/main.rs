@@ -9,6 +9,7 @@ mod lists;
 mod mails;
 mod people;
 mod permissions;
+mod replicas;
 mod search;
 mod topics;
 mod upkeep;

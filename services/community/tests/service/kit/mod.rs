@@ -33,6 +33,7 @@ pub struct World {
     /// A pool that sees everything, for white-box looks.
     pub db: Db,
     running: Running,
+    others: Vec<Running>,
 }
 
 static REQUEST: AtomicU64 = AtomicU64::new(1);
@@ -105,11 +106,24 @@ impl World {
         }
         let running = portico_community::start(boot).await.unwrap();
         let channel = Channel::from_shared(format!("http://{}", running.grpc.unwrap())).unwrap().connect().await.unwrap();
-        Self { stage, identity, channel, db, running }
+        Self { stage, identity, channel, db, running, others: Vec::new() }
+    }
+
+    /// Starts another replica of the service; gives the ways to the first and to the new one.
+    pub async fn second_replica(&mut self) -> (Channel, Channel) {
+        let mut boot = self.stage.boot("community", Config {}).await;
+        boot.common.limit_factor = 1;
+        let second = portico_community::start(boot).await.unwrap();
+        let channel = Channel::from_shared(format!("http://{}", second.grpc.unwrap())).unwrap().connect().await.unwrap();
+        self.others.push(second);
+        (self.channel.clone(), channel)
     }
 
     /// Ends everything.
     pub async fn end(self) {
+        for other in self.others {
+            other.stop(std::time::Duration::ZERO).await;
+        }
         self.running.stop(std::time::Duration::ZERO).await;
         self.db.close().await;
         self.stage.clear().await;
