@@ -15,7 +15,7 @@ mod source;
 mod tail;
 
 pub use apply::Consumer;
+pub use run::start;
 /// The connection of the transaction in which events take effect: what an `api/inbox.rs` hands on to its app.
 pub use sqlx::PgConnection as Connection;
-pub use run::start;
 pub use tail::{Tail, follow};

@@ -14,7 +14,7 @@ use crate::domain::collaborator::Collaborator;
 use crate::domain::create::{NewTicket, create};
 use crate::domain::decide::follow_up_allowed;
 use crate::domain::event::Event;
-use crate::domain::ids::CollaboratorId;
+use crate::domain::ids::{CollaboratorId, PersonId};
 use crate::domain::ticket::Ticket;
 use crate::store::events::TICKET;
 use crate::store::item::ItemRow;
@@ -33,11 +33,11 @@ pub(super) fn decide(
     let id = new.id;
     let child_actor = writer_of(&new, actor);
     let created = create(new, child_actor, &turn.ask.rules, turn.now)?;
+    let blank = first_state(&created)?.clone();
     let mut child_events = vec![created];
-    child_events.extend(shares(turn, &case.ticket, &child_events[0]));
+    child_events.extend(shares(turn, &case.ticket, blank.requester));
     happened.push(Event::FollowedUp { follow_up: id });
     let parent = emit(&case.ticket, &happened, &turn.scene(actor));
-    let blank = first_state(&child_events[0]).clone();
     let child = emit(&blank, &child_events, &turn.scene(child_actor));
     case.ticket = parent.ticket.clone();
     let answer = Answer::of(turn, &case, actor, child_actor, &child)?;
@@ -139,8 +139,7 @@ fn writer_of(new: &NewTicket, actor: Actor) -> Actor {
 }
 
 /// The parent's shares, which see the new ticket too; the new requester needs none.
-fn shares(turn: &Turn<'_>, parent: &Ticket, created: &Event) -> Vec<Event> {
-    let requester = first_state(created).requester;
+fn shares(turn: &Turn<'_>, parent: &Ticket, requester: Option<PersonId>) -> Vec<Event> {
     let copied = parent.collaborators.iter().filter(|share| share.sees(turn.now) && Some(share.person) != requester);
     copied
         .map(|share| {
@@ -151,10 +150,10 @@ fn shares(turn: &Turn<'_>, parent: &Ticket, created: &Event) -> Vec<Event> {
         .collect()
 }
 
-fn first_state(created: &Event) -> &Ticket {
+fn first_state(created: &Event) -> Result<&Ticket, Error> {
     match created {
-        Event::Created { ticket, .. } => ticket,
-        _ => unreachable!("create gives Created"),
+        Event::Created { ticket, .. } => Ok(ticket),
+        _ => Err(Error::internal("a new ticket begins with something else than its creation")),
     }
 }
 
