@@ -13,8 +13,8 @@ use portico_proto::knowledge::v1::articles_service_client::ArticlesServiceClient
 use portico_proto::knowledge::v1::search_service_client::SearchServiceClient;
 use portico_proto::knowledge::v1::{AwaitIndexedRequest, ImportArticlesRequest, ImportedArticle};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use tonic::transport::Channel;
+use uuid::Uuid;
 
 use crate::operator;
 use crate::status::Status;
@@ -123,9 +123,9 @@ impl<'a> Importer<'a> {
         })
     }
 
-    /// Sends one batch.
+    /// Sends one batch. Each call has an id of its own: what makes a repeat harmless is the source id, and the counts then tell the truth.
     pub async fn send(&mut self, articles: Vec<ImportedArticle>) -> Result<Counts> {
-        let message = ImportArticlesRequest { portal: self.portal.clone(), request_id: request_id(&self.portal, &articles), articles };
+        let message = ImportArticlesRequest { portal: self.portal.clone(), request_id: Uuid::new_v4().to_string(), articles };
         let answer = self.articles.import_articles(operator::request(self.status, message)?).await;
         let answer = answer.map_err(|status| anyhow::anyhow!("knowledge refuses: {}", status.message()))?.into_inner();
         self.position = self.position.max(answer.index_position);
@@ -144,17 +144,6 @@ impl<'a> Importer<'a> {
         }
         bail!("the articles are there, but the search index has not caught up within {} s", INDEXED.as_secs())
     }
-}
-
-/// The same articles give the same id, so a repeat after a lost answer has no second effect.
-fn request_id(portal: &str, articles: &[ImportedArticle]) -> String {
-    use prost::Message;
-    let mut hash = Sha256::new();
-    hash.update(portal.as_bytes());
-    for article in articles {
-        hash.update(article.encode_length_delimited_to_vec());
-    }
-    format!("import-{}", hex::encode(hash.finalize()))
 }
 
 fn batches(articles: Vec<ImportedArticle>) -> Vec<Vec<ImportedArticle>> {

@@ -40,6 +40,15 @@ impl Ports {
         bail!("no free port between {FIRST} and {}", FIRST + SPAN)
     }
 
+    /// A listener on the next port that can be had: what another program took a moment ago is passed over.
+    pub async fn listen(&mut self) -> Result<tokio::net::TcpListener> {
+        loop {
+            if let Ok(listener) = tokio::net::TcpListener::bind(local(self.take()?)).await {
+                return Ok(listener);
+            }
+        }
+    }
+
     /// The wanted port, or the next free one above it when `strict` is false.
     pub fn take_public(&mut self, wanted: u16, strict: bool) -> Result<u16> {
         if wanted == 0 {

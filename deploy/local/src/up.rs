@@ -178,16 +178,15 @@ impl Stack {
 
     async fn catch_mail(&mut self, layout: &Layout, ports: &mut Ports) -> Result<(String, String)> {
         let shelf = Shelf::open(&layout.mail())?;
-        let (page_port, smtp_port) = (ports.take()?, ports.take()?);
-        let smtp_listener = TcpListener::bind(local(smtp_port)).await.context("the mail catcher's port is taken")?;
-        let page_listener = TcpListener::bind(local(page_port)).await.context("the mail page's port is taken")?;
+        let (page_listener, smtp_listener) = (ports.listen().await?, ports.listen().await?);
+        let (page_address, smtp_address) = (page_listener.local_addr()?, smtp_listener.local_addr()?);
         self.helpers.spawn(smtp::serve(smtp_listener, shelf.clone()));
         self.helpers.spawn(async move {
             if let Err(error) = axum::serve(page_listener, page::routes(shelf)).await {
                 terminal::note(format!("mail page: {error}"));
             }
         });
-        Ok((format!("http://{}", local(page_port)), format!("smtp://{}", local(smtp_port))))
+        Ok((format!("http://{page_address}"), format!("smtp://{smtp_address}")))
     }
 
     async fn balance(&mut self, fleet: &Fleet, public: u16) -> Result<()> {
