@@ -87,6 +87,7 @@ impl IndexHandle {
                 english: ask.english,
                 now: ask.now,
                 limit: ask.limit,
+                typing: ask.typing,
             });
             drop(permit);
             found
@@ -104,6 +105,8 @@ pub(super) struct Question {
     pub english: bool,
     pub now: i64,
     pub limit: usize,
+    /// While somebody types.
+    pub typing: bool,
 }
 
 /// An index and the epoch that it belongs to.

@@ -102,7 +102,7 @@ impl Inner {
     pub async fn search(&self, asker: &Asker, search: &Search) -> Result<Answer, Error> {
         let part = self.settings(asker).await?;
         let kinds = kinds(search, part);
-        let found = self.index.search(asker, self.question(search, &kinds, part)).await?;
+        let found = self.index.search(asker, self.question(search, &kinds, part, false)).await?;
         let mut rows = self.check(asker, &found, true).await?;
         let topics_missing = !self.check_topics(asker, &found, &mut rows).await;
         let did_you_mean = meant(&search.text, &found);
@@ -128,7 +128,7 @@ impl Inner {
         let text: String = text.chars().take(LONGEST_TYPED).collect();
         let search = Search { text, kinds: wanted, department: String::new(), category: String::new(), limit: SUGGESTIONS };
         let kinds = kinds(&search, part);
-        let found = self.index.search(asker, self.question(&search, &kinds, part)).await?;
+        let found = self.index.search(asker, self.question(&search, &kinds, part, true)).await?;
         let mut rows = self.check(asker, &found, false).await?;
         self.check_topics(asker, &found, &mut rows).await;
         let mut groups: Vec<Group> = found.kinds.iter().map(|hits| group(hits, &rows, SUGGESTIONS)).collect();
@@ -145,7 +145,7 @@ impl Inner {
         Ok(groups)
     }
 
-    fn question(&self, search: &Search, kinds: &[SearchKind], part: Part) -> Question {
+    fn question(&self, search: &Search, kinds: &[SearchKind], part: Part, typing: bool) -> Question {
         Question {
             text: search.text.clone(),
             kinds: kinds.to_vec(),
@@ -154,6 +154,7 @@ impl Inner {
             english: part.english,
             now: self.clock.now().unix_timestamp(),
             limit: search.limit + SPARE,
+            typing,
         }
     }
 

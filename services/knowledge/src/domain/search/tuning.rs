@@ -90,6 +90,14 @@ impl Default for Tuning {
     }
 }
 
+impl Tuning {
+    /// For suggestions: what costs much and changes the first few hits little is left out.
+    #[must_use]
+    pub fn typing(&self) -> Self {
+        Self { synonym: 0.0, family: 0.0, completions: 16, candidates: 24, words: 12, ..self.clone() }
+    }
+}
+
 /// How telling a word is that `found` of `documents` hold.
 #[must_use]
 #[allow(clippy::cast_precision_loss)] // Counts of documents: far below 2^24 where precision matters.

@@ -158,7 +158,7 @@ impl Expander<'_> {
         }
         let own = self.stem(&word.text);
         let length = own.chars().count();
-        if length < 5 {
+        if length < 5 || self.tuning.family <= 0.0 {
             return Ok(());
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // A word's length.

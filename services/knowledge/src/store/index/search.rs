@@ -37,6 +37,8 @@ pub struct Wanted<'a> {
     pub now: i64,
     /// Hits of each kind.
     pub limit: usize,
+    /// While somebody types: fewer related words and candidates are looked at.
+    pub typing: bool,
 }
 
 /// What was found.

@@ -35,6 +35,7 @@ pub struct IndexReading {
     reader: IndexReader,
     stats: Arc<StatsCache>,
     tuning: Arc<Tuning>,
+    typing: Arc<Tuning>,
 }
 
 /// The only writer of a folder.
@@ -96,7 +97,8 @@ impl IndexWriting {
         merging.set_min_num_segments(6);
         writer.set_merge_policy(Box::new(merging));
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let reading = IndexReading { fields: schema().1, reader, stats: Arc::default(), tuning: Arc::new(tuning) };
+        let reading =
+            IndexReading { fields: schema().1, reader, stats: Arc::default(), typing: Arc::new(tuning.typing()), tuning: Arc::new(tuning) };
         Ok(Self { reading, writer, checkpoint })
     }
 
@@ -150,6 +152,7 @@ impl IndexReading {
     /// # Errors
     /// When the folder cannot be read.
     pub fn search(&self, wanted: &Wanted<'_>) -> tantivy::Result<Found> {
-        search(&self.reader.searcher(), &self.fields, &self.stats, &self.tuning, wanted)
+        let tuning = if wanted.typing { &self.typing } else { &self.tuning };
+        search(&self.reader.searcher(), &self.fields, &self.stats, tuning, wanted)
     }
 }
