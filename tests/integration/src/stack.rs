@@ -73,6 +73,11 @@ impl World {
         read_status(&self.data)
     }
 
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The base URL.
     pub fn public(&self) -> &str {
         &self.public

@@ -18,6 +18,8 @@ use crate::input::{FromText, clean_text, not_one_of};
 use crate::query_params;
 use crate::state::AppState;
 
+/// Characters of a query.
+const LONGEST_QUERY: usize = 2000;
 /// Items a group when nobody says.
 const USUAL: u32 = 10;
 /// Items of suggestions in all.
@@ -125,7 +127,7 @@ query_params! {
     /// What was typed so far.
     pub struct SuggestParams {
         /// The beginning of a search.
-        #[param(value_type = String, required = true, min_length = 1, max_length = 200)]
+        #[param(value_type = String, required = true, min_length = 1, max_length = 2000)]
         pub q: Option<String>,
     }
 }
@@ -244,14 +246,14 @@ fn escape(plain: &str) -> String {
     plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn query(q: Option<String>, most: usize) -> Answer<String> {
+fn query(q: Option<String>) -> Answer<String> {
     let q = text(q);
     let refused = |code: &'static str, message: &str| Err(chassis::error::Error::invalid("q", code, message).into());
     if q.trim().is_empty() {
         return refused("required", "q is required.");
     }
-    if q.chars().count() > most {
-        return refused("too_long", &format!("q must have at most {most} characters."));
+    if q.chars().count() > LONGEST_QUERY {
+        return refused("too_long", &format!("q must have at most {LONGEST_QUERY} characters."));
     }
     Ok(q)
 }
@@ -260,7 +262,7 @@ fn query(q: Option<String>, most: usize) -> Answer<String> {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/search", tag = "search", params(("portal" = String, Path), SearchParams),
     responses((status = 200, body = Found)))]
 async fn search(Api(call): Api, Params(params): Params<SearchParams>) -> Answer<Json<Found>> {
-    let q = query(params.q, 2000)?;
+    let q = query(params.q)?;
     let kinds = params.r#in.map_or_else(|| KINDS.iter().map(|(_, kind)| *kind).collect(), |kinds| kinds.0);
     let limit = i32::try_from(params.limit.map_or(USUAL, |limit| limit.0)).unwrap_or(50);
     let signed_in = call.caller.as_person().is_some();
@@ -298,7 +300,7 @@ async fn search(Api(call): Api, Params(params): Params<SearchParams>) -> Answer<
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/suggest", tag = "search", params(("portal" = String, Path), SuggestParams),
     responses((status = 200, body = Suggested)))]
 async fn suggest(Api(call): Api, Params(params): Params<SuggestParams>) -> Answer<Json<Suggested>> {
-    let q = query(params.q, 200)?;
+    let q = query(params.q)?;
     let request = proto::SuggestRequest { portal: call.portal(), query: q.clone(), kinds: Vec::new() };
     let index = async { Ok(call.peers().search().suggest(call.grpc(request)).await?.into_inner()) };
     let own = async {
