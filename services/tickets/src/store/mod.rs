@@ -9,6 +9,7 @@ pub mod filter;
 pub mod item;
 pub mod list;
 pub mod person;
+mod search;
 pub mod seen;
 pub mod ticket;
 pub mod ticket_write;

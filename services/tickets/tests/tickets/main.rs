@@ -11,6 +11,7 @@ mod input;
 mod permissions;
 mod render;
 mod requests;
+mod search;
 mod story;
 mod timers;
 mod visibility;
