@@ -6,6 +6,7 @@ mod common;
 mod catalog;
 mod files;
 mod guests;
+mod imports;
 mod inbound;
 mod input;
 mod permissions;
