@@ -24,6 +24,7 @@ use portico_proto::tickets::v1::catalog_service_server::CatalogServiceServer;
 use portico_proto::tickets::v1::collaborators_service_server::CollaboratorsServiceServer;
 use portico_proto::tickets::v1::conversation_service_server::ConversationServiceServer;
 use portico_proto::tickets::v1::guest_service_server::GuestServiceServer;
+use portico_proto::tickets::v1::import_service_server::ImportServiceServer;
 use portico_proto::tickets::v1::inbound_service_server::InboundServiceServer;
 use portico_proto::tickets::v1::tickets_service_server::TicketsServiceServer;
 use tokio::sync::Notify;
@@ -55,6 +56,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         .add(AttachmentsServiceServer::new(api::attachments::Api(tickets.clone())))
         .add(GuestServiceServer::new(api::guests::Api(tickets.clone())))
         .add(InboundServiceServer::new(api::inbound::Api(tickets.clone())))
+        .add(ImportServiceServer::new(api::import::Api(tickets.clone())))
         .add(RenderServiceServer::new(api::render::Api(tickets.clone())))
         .add(events::service("tickets", &base.db));
     app::housekeeping::start(&boot, &base.db, &tickets.blobs, boot.config.scanner.clone());

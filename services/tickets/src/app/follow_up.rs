@@ -3,6 +3,8 @@
 use portico_chassis::entity::Decision;
 use portico_chassis::error::Error;
 use portico_chassis::journal::Finish;
+use portico_chassis::random::Random;
+use time::OffsetDateTime;
 
 use super::aggregate::{Ask, By, CommentAnswer, Turn, Wants};
 use super::create::fill_number;
@@ -35,7 +37,7 @@ pub(super) fn decide(
     let created = create(new, child_actor, &turn.ask.rules, turn.now)?;
     let blank = first_state(&created)?.clone();
     let mut child_events = vec![created];
-    child_events.extend(shares(turn, &case.ticket, blank.requester));
+    child_events.extend(shares(&case.ticket, blank.requester, turn.random, turn.now));
     happened.push(Event::FollowedUp { follow_up: id });
     let parent = emit(&case.ticket, &happened, &turn.scene(actor));
     let child = emit(&blank, &child_events, &turn.scene(child_actor));
@@ -108,7 +110,7 @@ impl Answer {
 }
 
 /// What is not given is the parent's: place, subject, weights, on whose behalf, organisation.
-fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
+pub(super) fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
     if new.subject.is_empty() {
         new.subject.clone_from(&parent.subject);
     }
@@ -139,12 +141,12 @@ fn writer_of(new: &NewTicket, actor: Actor) -> Actor {
 }
 
 /// The parent's shares, which see the new ticket too; the new requester needs none.
-fn shares(turn: &Turn<'_>, parent: &Ticket, requester: Option<PersonId>) -> Vec<Event> {
-    let copied = parent.collaborators.iter().filter(|share| share.sees(turn.now) && Some(share.person) != requester);
+pub(super) fn shares(parent: &Ticket, requester: Option<PersonId>, random: &Random, now: OffsetDateTime) -> Vec<Event> {
+    let copied = parent.collaborators.iter().filter(|share| share.sees(now) && Some(share.person) != requester);
     copied
         .map(|share| {
-            let id = CollaboratorId::new(turn.random.uuid(turn.now));
-            let share = Collaborator { id, created_at: turn.now, acted: false, ..share.clone() };
+            let id = CollaboratorId::new(random.uuid(now));
+            let share = Collaborator { id, created_at: now, acted: false, ..share.clone() };
             Event::Shared { share, new: true, unregistered: false }
         })
         .collect()
