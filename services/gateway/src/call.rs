@@ -166,11 +166,13 @@ impl Call {
         Ok(())
     }
 
-    /// Looks again whether the session stands, with a new token if needed; false when it ended or the person's rights changed.
+    /// Looks again whether the session stands, with a new token if needed and time for a next step; false when it ended or the person's rights
+    /// changed.
     ///
     /// # Errors
     /// When identity must be asked and does not answer.
     pub async fn refresh(&mut self) -> Result<bool, Problem> {
+        self.deadline = Deadline::within(Duration::from_secs(2));
         let Some(before) = self.caller.as_person().cloned() else { return Ok(false) };
         if let Some(token) = self.token.as_deref() {
             match self.state.tokens().person(token) {
@@ -181,7 +183,6 @@ impl Call {
                 Err(TokenError::Expired) => {}
             }
         }
-        self.deadline = Deadline::within(Duration::from_secs(2));
         self.caller = Caller::Guest;
         self.authenticate(&before.portal.clone()).await?;
         Ok(self.caller.as_person().is_some_and(|now| (now.id, now.generation) == (before.id, before.generation)))
@@ -283,6 +284,11 @@ impl Call {
         self.deadline
     }
 
+    /// The same call in nobody's name: after something that made the token void.
+    pub fn without_token(&self) -> Self {
+        Self { token: None, caller: Caller::Guest, ..self.clone() }
+    }
+
     /// The access token of the caller.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
@@ -367,7 +373,7 @@ impl Call {
     /// Drops what is remembered of this cookie's sign-in, so that identity is asked again.
     pub fn forget_session(&self) {
         if let Some(secret) = self.browser.as_ref().and_then(Browser::secret) {
-            self.state.sign_ins().forget(secret, &self.portal);
+            self.state.sign_ins().forget(secret);
         }
     }
 }

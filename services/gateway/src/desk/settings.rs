@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::view::{Policy, Settings};
 use crate::error::{Answer, Problem};
-use crate::portal::posted::{Posted, errors_of};
+use crate::portal::posted::Posted;
 use crate::portal::view::form::{Form, FormError};
 use crate::portal::view::ui::Choice;
 use crate::portal::visit::Visit;
@@ -114,7 +114,7 @@ pub async fn save(posted: Posted) -> Answer<Response> {
         Ok(_) => Ok(visit.go_saying(&format!("{}/admin/settings", visit.l.portal.desk), "The settings are saved.")),
         Err(problem) => {
             let mut form = posted.again();
-            form.errors = errors_of(&problem).ok_or(problem)?;
+            posted.fault(&mut form, problem)?;
             posted.show_again(form, again)
         }
     }

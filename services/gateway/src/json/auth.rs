@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Captcha, accepted, created, nothing, text};
+use super::proofs::{Captcha, LinkToken};
+use super::shared::{accepted, created, nothing, text};
 use super::user::User;
 use crate::call::Api;
 use crate::error::Answer;
@@ -34,7 +35,8 @@ json_body! {
     /// Registers by a one-time link.
     pub struct Register {
         /// From an invite, auto-invite or sign-up mail.
-        pub token: String,
+        #[schema(value_type = String)]
+        pub token: LinkToken,
         /// 15 characters to 1,024 bytes.
         #[schema(min_length = 15, max_length = 1024)]
         pub password: String,
@@ -85,7 +87,8 @@ json_body! {
     /// Sets a new password by a link.
     pub struct ConfirmReset {
         /// From the mail.
-        pub token: String,
+        #[schema(value_type = String)]
+        pub token: LinkToken,
         /// 15 characters to 1,024 bytes.
         #[schema(min_length = 15, max_length = 1024)]
         pub password: String,
@@ -96,7 +99,8 @@ json_body! {
     /// Proves an address.
     pub struct ConfirmAddress {
         /// From the mail.
-        pub token: String,
+        #[schema(value_type = String)]
+        pub token: LinkToken,
     }
 }
 
@@ -158,7 +162,7 @@ async fn register(Api(call): Api, Body(body): Body<Register>) -> Answer<Response
     let request = call.grpc(proto::RegisterRequest {
         portal: call.portal(),
         request_id: call.request_id(),
-        token: body.token,
+        token: body.token.0,
         password: body.password,
         name: text(body.name),
         client: Some(call.client(false)),
@@ -204,8 +208,11 @@ async fn refresh(Api(call): Api, Body(body): Body<Refresh>) -> Answer<Json<Signe
 async fn logout(Api(call): Api, MaybeBody(body): MaybeBody<Logout>) -> Answer<Response> {
     let request = call.grpc(proto::LogoutRequest { portal: call.portal(), request_id: call.request_id(), all: body.all.unwrap_or(false) });
     call.peers().sessions().logout(request).await?;
-    call.forget_session();
-    Ok(nothing())
+    let mut response = nothing();
+    if let Some(cookie) = call.renewed_cookie() {
+        response.headers_mut().append(axum::http::header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Asks for a password reset mail. The answer is always the same.
@@ -231,7 +238,7 @@ async fn confirm_reset(Api(call): Api, Body(body): Body<ConfirmReset>) -> Answer
     let request = call.grpc(proto::ConfirmPasswordResetRequest {
         portal: call.portal(),
         request_id: call.request_id(),
-        token: body.token,
+        token: body.token.0,
         password: body.password,
     });
     call.peers().accounts().confirm_password_reset(request).await?;
@@ -243,7 +250,7 @@ async fn confirm_reset(Api(call): Api, Body(body): Body<ConfirmReset>) -> Answer
     request_body = ConfirmAddress, responses((status = 204)))]
 async fn confirm(Api(call): Api, Body(body): Body<ConfirmAddress>) -> Answer<Response> {
     call.limit_credentials()?;
-    let request = call.grpc(proto::ConfirmAddressRequest { portal: call.portal(), request_id: call.request_id(), token: body.token });
+    let request = call.grpc(proto::ConfirmAddressRequest { portal: call.portal(), request_id: call.request_id(), token: body.token.0 });
     call.peers().accounts().confirm_address(request).await?;
     Ok(nothing())
 }

@@ -43,6 +43,23 @@ impl Dates {
         at.and_then(chassis::clock::from_proto).map(|at| self.fixed(instant(at))).unwrap_or_default()
     }
 
+    /// A moment with date and time, never relative: "24 Nov, 14:05".
+    pub fn moment(&self, at: Option<&prost_types::Timestamp>) -> When {
+        let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return When::default() };
+        let shown = self.fixed(at);
+        When { text: format!("{}, {}", shown.text, at.to_zoned(self.zone.clone()).strftime("%H:%M")), ..shown }
+    }
+
+    /// How many whole days ago it was: "today", "1 day", "12 days"; empty without a moment.
+    pub fn days_since(&self, at: Option<&prost_types::Timestamp>) -> String {
+        let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return String::new() };
+        match self.now.as_second().saturating_sub(at.as_second()) / DAY {
+            ..1 => "today".into(),
+            1 => "1 day".into(),
+            days => format!("{days} days"),
+        }
+    }
+
     /// "Today", "Yesterday" or "24 November": the day of a moment.
     pub fn day(&self, at: Option<&prost_types::Timestamp>) -> String {
         let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return String::new() };
@@ -114,6 +131,22 @@ mod tests {
         let due = at(datetime!(2026-11-26 13:00 UTC));
         assert_eq!(dates("Europe/Berlin").deadline(due.as_ref()).text, "Thu 26 Nov, 14:00");
         assert_eq!(dates("nowhere").deadline(due.as_ref()).text, "Thu 26 Nov, 13:00");
+    }
+
+    #[test]
+    fn a_moment_has_date_and_time_in_the_readers_zone_vl_20() {
+        let text = |zone: &str, moment| dates(zone).moment(at(moment).as_ref()).text;
+        assert_eq!(text("Europe/Berlin", datetime!(2026-11-02 13:05 UTC)), "2 Nov, 14:05");
+        assert_eq!(text("UTC", datetime!(2025-11-02 13:05 UTC)), "2 Nov 2025, 13:05");
+        assert_eq!(dates("UTC").moment(None).text, "");
+    }
+
+    #[test]
+    fn days_since_are_whole_days_vl_17() {
+        let since = |moment| dates("UTC").days_since(at(moment).as_ref());
+        assert_eq!(since(datetime!(2026-11-23 11:00 UTC)), "today");
+        assert_eq!(since(datetime!(2026-11-22 11:00 UTC)), "1 day");
+        assert_eq!(since(datetime!(2026-11-10 11:00 UTC)), "13 days");
     }
 
     #[test]

@@ -20,8 +20,10 @@ pub mod people;
 pub mod posted;
 pub mod refusal;
 pub mod request;
+pub mod request_files;
 pub mod request_list;
 pub mod request_new;
+pub mod request_rate;
 pub mod search;
 pub mod sign_in;
 pub mod sign_up;
@@ -86,10 +88,11 @@ fn requests() -> Router<AppState> {
         .route("/portal/{portal}/requests/{number}", get(request::page))
         .route("/portal/{portal}/requests/{number}/submitted", get(request_new::submitted))
         .route("/portal/{portal}/requests/{number}/comments", get(request::back).post(request::comment))
-        .route("/portal/{portal}/requests/{number}/close", get(request::back).post(request::close))
+        .route("/portal/{portal}/requests/{number}/close", get(request::back).post(request_rate::close))
         .route("/portal/{portal}/requests/{number}/reopen", get(request::back).post(request::reopen))
         .route("/portal/{portal}/requests/{number}/keep-open", get(request::back).post(request::keep_open))
-        .route("/portal/{portal}/requests/{number}/rate", get(request::rate_page).post(request::rate))
+        .route("/portal/{portal}/requests/{number}/rate", get(request_rate::rate_page).post(request_rate::rate))
+        .route("/portal/{portal}/requests/{number}/files", get(request_files::page))
         .route("/portal/{portal}/requests/{number}/follow-up", get(request_new::follow_up_page).post(request_new::follow_up))
         .route("/portal/{portal}/requests/{number}/collaborators", get(people::page).post(people::add))
         .route("/portal/{portal}/requests/{number}/collaborators/{id}/remove", post(people::remove))

@@ -9,7 +9,7 @@ use super::community::forums;
 use super::home::first;
 use super::map;
 use super::news::{Cursor, next};
-use super::posted::{Posted, errors_of};
+use super::posted::Posted;
 use super::request::refused;
 use super::view::community::{NewTopic, Topic};
 use super::view::form::Form;
@@ -25,8 +25,10 @@ type Named = Path<(String, String)>;
 
 /// One topic. A prefetch counts no view.
 pub async fn page(visit: Visit, Path((_, segment)): Named, Query(cursor): Query<Cursor>) -> Answer<Response> {
-    let count_view = visit.call.headers.get("sec-purpose").is_none();
-    let topic = read(&visit, map::topic::id_of(&segment), count_view).await?;
+    let id = map::topic::id_of(&segment);
+    // An address without the title leads on to the one with it, which counts.
+    let count_view = visit.call.headers.get("sec-purpose").is_none() && id != segment;
+    let topic = read(&visit, id, count_view).await?;
     if topic.draft {
         return Ok(visit.go(&visit.url(&format!("/community/t/{}/edit", topic.id))));
     }
@@ -112,7 +114,7 @@ pub async fn reply(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
         Ok(post) => Ok(visit.go(&format!("{}#post-{}", visit.url(&format!("/community/t/{id}")), post.number))),
         Err(problem) => {
             let mut form = posted.again();
-            form.errors = errors_of(&problem).ok_or(problem)?;
+            posted.fault(&mut form, problem)?;
             let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Cursor::default()).await?;
             posted.show_again(form, |visit, _| Topic { l: visit.layout("community"), ..page })
         }
@@ -291,7 +293,7 @@ async fn write(posted: &Posted, draft: Option<&str>) -> Answer<Response> {
             Ok(topic) => {
                 return Ok(visit.go_saying(&map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug), "Your topic is published."));
             }
-            Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
+            Err(problem) => posted.fault(&mut form, problem)?,
         }
     }
     let page = writing(visit.clone(), form.clone(), None, draft).await?;

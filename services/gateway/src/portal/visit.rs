@@ -117,6 +117,11 @@ impl Visit {
         format!("{}{path}", self.l.portal.base)
     }
 
+    /// Where the reader works on a request: the team at the desk, everybody else in the portal.
+    pub fn request_url(&self, number: &str) -> String {
+        if self.l.staff() { format!("{}/tickets/{number}", self.l.portal.desk) } else { self.url(&format!("/requests/{number}")) }
+    }
+
     /// The frame with its part of the portal marked.
     pub fn layout(&self, section: &'static str) -> Layout {
         Layout { section, ..self.l.clone() }
@@ -257,7 +262,7 @@ fn layout(call: &Call, path: String, facts: Facts) -> Layout {
         flash: flash(&call.headers),
         failed: false,
         section: "",
-        upload_limit: i64::try_from(call.state.config().max_upload_bytes).unwrap_or(i64::MAX),
+        upload_limit: i64::try_from(crate::uploads::largest(call)).unwrap_or(i64::MAX),
         path,
         lang,
     }

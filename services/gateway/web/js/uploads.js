@@ -8,7 +8,7 @@ class UploadField extends HTMLElement {
     this.ready = true;
     this.input = $("input[type=file]", this);
     this.list = this.querySelector(".upload-list") ?? this.appendChild(make("ul", { class: "upload-list" }));
-    this.limit = Number(this.dataset.limit || 25_000_000);
+    this.limit = Number(this.dataset.limit);
     this.input.removeAttribute("name");
     this.input.addEventListener("change", () => { this.add(this.input.files); this.input.value = ""; });
     const zone = this.closest("form") ?? this;

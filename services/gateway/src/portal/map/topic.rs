@@ -75,6 +75,11 @@ pub fn discussed(topic: &proto::TopicSummary, base: &str) -> Link {
     }
 }
 
+/// A topic as a line with its views.
+pub fn viewed(topic: &proto::TopicSummary, base: &str) -> Link {
+    Link { meta: several(topic.views, "view", "views"), ..discussed(topic, base) }
+}
+
 /// A topic as a line with its last activity.
 pub fn recent(topic: &proto::TopicSummary, base: &str, dates: &Dates) -> Link {
     Link {

@@ -13,6 +13,8 @@ pub struct Form {
     pub errors: Vec<FormError>,
     /// Files that are uploaded already and wait for the form.
     pub uploads: Vec<Upload>,
+    /// Seconds until it may be sent again, when it came too often.
+    pub retry_after: Option<u64>,
 }
 
 /// One thing that was wrong.
