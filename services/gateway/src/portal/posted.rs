@@ -149,6 +149,16 @@ impl Posted {
         self.value(name) == "true"
     }
 
+    /// The rests of the names of those fields that begin like this and were sent as `true`.
+    pub fn names_below(&self, start: &str) -> Vec<String> {
+        self.fields
+            .iter()
+            .filter(|(_, value)| value == "true")
+            .filter_map(|(name, _)| name.strip_prefix(start))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// All values of a field.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.fields.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
@@ -200,9 +210,8 @@ impl Posted {
     /// # Errors
     /// The refusal itself, when it is not about what was typed.
     pub fn refuse<T: askama::Template>(&self, problem: Problem, page: impl FnOnce(Visit, Form) -> T) -> Answer<Response> {
-        let errors = errors_of(&problem).ok_or(problem)?;
         let mut form = self.again();
-        form.errors = errors;
+        form.errors = errors_of(&problem).ok_or(problem)?;
         self.show_again(form, page)
     }
 
@@ -229,7 +238,7 @@ pub fn errors_of(problem: &Problem) -> Option<Vec<FormError>> {
         Problem::Error(Error::RateLimited { .. }) => whole("Too many tries. Wait a few minutes and try again.".into()),
         Problem::Error(Error::TooLarge { field }) => Some(vec![FormError {
             field: if field == "body" { "description".into() } else { id_of(field) },
-            message: "The selected file must be smaller than 25 MB".into(),
+            message: "The selected file is too large".into(),
         }]),
         _ => None,
     }

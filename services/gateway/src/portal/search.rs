@@ -1,7 +1,10 @@
 //! Search over everything that the reader may see.
 
+use std::collections::HashMap;
+
 use axum::extract::Query;
 use axum::response::Response;
+use portico_proto::community::v1 as community;
 use portico_proto::knowledge::v1 as knowledge;
 use portico_proto::tickets::v1 as tickets;
 use serde::Deserialize;
@@ -9,7 +12,7 @@ use serde::Deserialize;
 use super::home::first;
 use super::map;
 use super::view::home::Link;
-use super::view::layout::percent_encode;
+use super::view::layout::{capital, percent_encode};
 use super::view::search::{Group, Hit, Search};
 use super::view::ui::{SafeHtml, Tab, escape};
 use super::visit::Visit;
@@ -65,10 +68,14 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
         });
     }
     let limit = if asked.kind.is_empty() { FEW } else { MANY };
-    let (found, mine) = tokio::join!(public(&visit, &query, &asked.kind, limit), requests(&visit, &query, &asked.kind, limit));
+    let (found, mine, forums) = tokio::join!(
+        public(&visit, &query, &asked.kind, limit),
+        requests(&visit, &query, &asked.kind, limit),
+        forum_names(&visit, &asked.kind),
+    );
     // The field must never be worth nothing: what doesn't answer is left out, with a word about it.
     let (answer, failed) = found.map_or_else(|_| (knowledge::SearchResponse::default(), true), |answer| (answer, false));
-    let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked.kind)).collect();
+    let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked.kind, &forums)).collect();
     groups.extend(mine);
     let total = groups.iter().map(|group| group.hits.len()).sum();
     let popular = if total == 0 { popular(&visit).await } else { Vec::new() };
@@ -105,6 +112,21 @@ async fn public(visit: &Visit, query: &str, kind: &str, limit: i32) -> Answer<kn
     Ok(visit.call.peers().search().search(request).await?.into_inner())
 }
 
+/// The forums' names by id: a topic's hit says where it was written. Without them it says nothing.
+async fn forum_names(visit: &Visit, kind: &str) -> HashMap<String, String> {
+    fn add(forums: Vec<community::Forum>, names: &mut HashMap<String, String>) {
+        for forum in forums {
+            names.insert(forum.id, forum.name);
+            add(forum.children, names);
+        }
+    }
+    let mut names = HashMap::new();
+    if matches!(kind, "" | "topics") && visit.l.portal.community {
+        add(super::community::forums(visit).await.unwrap_or_default(), &mut names);
+    }
+    names
+}
+
 async fn requests(visit: &Visit, query: &str, kind: &str, limit: i32) -> Option<Group> {
     if visit.l.me.is_none() || !(kind.is_empty() || kind == "tickets") {
         return None;
@@ -136,25 +158,29 @@ async fn requests(visit: &Visit, query: &str, kind: &str, limit: i32) -> Option<
     })
 }
 
-fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, kind: &str) -> Group {
+fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, kind: &str, forums: &HashMap<String, String>) -> Group {
     let (name, title, icon) = KINDS.iter().find(|(name, ..)| kind_of(name) == Some(found.kind())).copied().unwrap_or(KINDS[0]);
     let shown = i32::try_from(found.items.len()).unwrap_or(i32::MAX);
     Group {
-        title: title.to_owned(),
+        title: if name == "articles" { visit.l.words.Articles() } else { title.to_owned() },
         total: if found.total_capped { format!("{}+", found.total) } else { found.total.to_string() },
         icon,
         more: if kind.is_empty() && found.total > shown { url(visit, query, name) } else { String::new() },
-        hits: found.items.iter().map(|item| hit(item, &visit.l.portal.base)).collect(),
+        hits: found.items.iter().map(|item| hit(item, &visit.l.portal.base, forums)).collect(),
     }
 }
 
-fn hit(item: &knowledge::SearchItem, base: &str) -> Hit {
+fn hit(item: &knowledge::SearchItem, base: &str, forums: &HashMap<String, String>) -> Hit {
     let url = match item.kind() {
         knowledge::SearchKind::Topics => map::topic::url(base, &item.id, &item.slug),
         knowledge::SearchKind::Announcements => format!("{base}/announcements/{}", item.id),
         _ => map::article::url(base, &item.slug),
     };
-    Hit { url, title: item.title.clone(), snippet: SafeHtml(marks_only(&item.snippet_html)), meta: item.category.clone() }
+    let meta = match item.kind() {
+        knowledge::SearchKind::Topics => forums.get(&item.category).cloned().unwrap_or_default(),
+        _ => capital(&item.category),
+    };
+    Hit { url, title: item.title.clone(), snippet: SafeHtml(marks_only(&item.snippet_html)), meta }
 }
 
 /// Keeps `<mark>` of a snippet and escapes everything else, whatever the index sent.
@@ -184,7 +210,11 @@ fn tabs(visit: &Visit, query: &str, kind: &str, groups: &[Group]) -> Vec<Tab> {
     });
     let tabs = known.map(|(name, label, icon)| Tab {
         url: url(visit, query, name),
-        label: if *name == "tickets" { format!("Your {}", visit.l.words.tickets) } else { (*label).to_owned() },
+        label: match *name {
+            "tickets" => format!("Your {}", visit.l.words.tickets),
+            "articles" => visit.l.words.Articles(),
+            _ => (*label).to_owned(),
+        },
         count: groups.iter().find(|group| group.icon == *icon).map(|group| group.total.clone()).unwrap_or_default(),
         current: *name == kind,
         icon,
@@ -207,6 +237,20 @@ async fn popular(visit: &Visit) -> Vec<Link> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hit_says_where_it_stands_in_words_and_never_by_an_id() {
+        let forums = HashMap::from([("0198".to_owned(), "Installers".to_owned())]);
+        let item = |kind: knowledge::SearchKind, category: &str| knowledge::SearchItem {
+            kind: kind.into(),
+            category: category.into(),
+            ..Default::default()
+        };
+        let meta = |kind, category| hit(&item(kind, category), "/portal/demo", &forums).meta;
+        assert_eq!(meta(knowledge::SearchKind::Articles, "getting started"), "Getting started");
+        assert_eq!(meta(knowledge::SearchKind::Topics, "0198"), "Installers");
+        assert_eq!(meta(knowledge::SearchKind::Topics, "0199"), "");
+    }
 
     #[test]
     fn a_snippet_keeps_its_marks_and_nothing_else() {

@@ -22,13 +22,20 @@ pub fn status_key(status: proto::Status) -> &'static str {
     }
 }
 
+/// All statuses, in the order of a request's way.
+pub const STATUSES: [proto::Status; 7] = [
+    proto::Status::New,
+    proto::Status::Assigned,
+    proto::Status::WaitingCustomer,
+    proto::Status::WaitingThirdParty,
+    proto::Status::PendingSupport,
+    proto::Status::Resolved,
+    proto::Status::Closed,
+];
+
 /// The status that has this name.
 pub fn status_of(key: &str) -> proto::Status {
-    use proto::Status::{Assigned, Closed, New, PendingSupport, Resolved, WaitingCustomer, WaitingThirdParty};
-    [New, Assigned, WaitingCustomer, WaitingThirdParty, PendingSupport, Resolved, Closed]
-        .into_iter()
-        .find(|status| status_key(*status) == key)
-        .unwrap_or(proto::Status::Unspecified)
+    STATUSES.into_iter().find(|status| status_key(*status) == key).unwrap_or(proto::Status::Unspecified)
 }
 
 /// The status of a request, in the portal's words.

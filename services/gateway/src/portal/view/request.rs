@@ -23,8 +23,12 @@ pub struct Requests {
     pub form: Form,
     /// Products to choose from.
     pub products: Vec<Choice>,
+    /// Statuses to choose from; empty where the view is of one state.
+    pub statuses: Vec<Choice>,
     /// Whether a filter is set.
     pub filtered: bool,
+    /// Where the same requests are a file.
+    pub csv: String,
     /// Whether the requester is worth a column.
     pub show_requester: bool,
     /// The next page, or empty.
