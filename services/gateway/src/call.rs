@@ -314,14 +314,14 @@ impl Call {
         request
     }
 
-    /// The client, as identity wants to know it. A `browser` brings its cookie and known device along.
+    /// The client, as identity wants to know it: a known device says so, and a `browser` brings its cookie along.
     pub fn client(&self, browser: bool) -> identity::Client {
-        let kept = |value: Option<&str>| value.filter(|_| browser).map(str::to_owned).unwrap_or_default();
+        let secret = self.browser.as_ref().and_then(Browser::secret).filter(|_| browser);
         identity::Client {
             ip: self.source.to_string(),
             user_agent: self.user_agent(),
-            browser_secret: kept(self.browser.as_ref().and_then(Browser::secret)),
-            device_token: kept(session::cookie(&self.headers, session::DEVICE_COOKIE)),
+            browser_secret: secret.map(str::to_owned).unwrap_or_default(),
+            device_token: session::cookie(&self.headers, session::DEVICE_COOKIE).map(str::to_owned).unwrap_or_default(),
             browser,
         }
     }
@@ -359,8 +359,12 @@ impl Call {
     /// The cookies of a browser's sign-in: a new browser session (S19), and the known device.
     pub fn signed_in_cookies(&self, answer: &identity::SignIn) -> Vec<HeaderValue> {
         let browser = Browser::signed_in(answer.browser_secret.clone(), self.state.random());
-        let device = Some(&answer.device_token).filter(|token| !token.is_empty()).and_then(|token| session::set_device_cookie(token));
-        browser.set_cookie(self.state.session_keys(), self.state.random()).into_iter().chain(device).collect()
+        browser.set_cookie(self.state.session_keys(), self.state.random()).into_iter().chain(Self::device_cookie(answer)).collect()
+    }
+
+    /// The cookie of a known device, after a sign-in that gave one: its owner can sign in from there while others guess (S17).
+    pub fn device_cookie(answer: &identity::SignIn) -> Option<HeaderValue> {
+        Some(&answer.device_token).filter(|token| !token.is_empty()).and_then(|token| session::set_device_cookie(token))
     }
 
     /// The cookie after a sign-out or another change of what the session may do: the same sign-ins under a new id.

@@ -4,7 +4,6 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use portico_proto::tickets::v1 as proto;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::queue::{Asked, panes};
 use super::view::Ticket;
@@ -122,13 +121,8 @@ fn props(ticket: &proto::Ticket) -> Form {
 
 /// Statuses in the portal's words.
 fn statuses(visit: &Visit, statuses: &[i32]) -> Vec<Choice> {
-    let copy = visit.call.state.portals().get(&visit.portal());
-    let word = |key: &str| {
-        let set = copy.as_ref().and_then(|portal| portal.settings.pointer(&format!("/status_labels/{key}")).and_then(Value::as_str));
-        set.map_or_else(|| capital(&key.replace('_', " ")), |label| label.replace("{sub_status}", "…"))
-    };
     let keys = statuses.iter().filter_map(|status| proto::Status::try_from(*status).ok()).map(map::ticket::status_key);
-    keys.filter(|key| !key.is_empty()).map(|key| Choice::new(key, word(key))).collect()
+    keys.filter(|key| !key.is_empty()).map(|key| Choice::new(key, visit.status_word(key))).collect()
 }
 
 /// Other tickets of the same requester, newest first.

@@ -1,7 +1,8 @@
 //! Getting in and out. The answers of a program's sign-in are tokens; a browser's pages use the cookie.
 
 use axum::Json;
-use axum::response::Response;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use portico_proto::identity::v1 as proto;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,7 +12,7 @@ use utoipa_axum::routes;
 use super::proofs::{Captcha, LinkToken};
 use super::shared::{accepted, created, nothing, text};
 use super::user::User;
-use crate::call::Api;
+use crate::call::{Api, Call};
 use crate::error::Answer;
 use crate::extract::{Body, MaybeBody};
 use crate::json_body;
@@ -168,13 +169,14 @@ async fn register(Api(call): Api, Body(body): Body<Register>) -> Answer<Response
         client: Some(call.client(false)),
     });
     let answer = call.peers().accounts().register(request).await?.into_inner();
-    Ok(created(SignedIn::try_from(answer)?))
+    let device = Call::device_cookie(&answer);
+    Ok(with_device(created(SignedIn::try_from(answer)?), device))
 }
 
 /// Signs in with address and password.
 #[utoipa::path(post, path = "/api/v1/portals/{portal}/auth/login", tag = "auth", params(("portal" = String, Path)),
     request_body = Login, responses((status = 200, body = SignedIn)))]
-async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Json<SignedIn>> {
+async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Response> {
     call.limit_credentials()?;
     let request = call.grpc(proto::LoginRequest {
         portal: call.portal(),
@@ -184,7 +186,16 @@ async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Json<SignedIn>
         client: Some(call.client(false)),
     });
     let answer = call.peers().sessions().login(request).await?.into_inner();
-    Ok(Json(answer.try_into()?))
+    let device = Call::device_cookie(&answer);
+    Ok(with_device(Json(SignedIn::try_from(answer)?).into_response(), device))
+}
+
+/// A client that keeps cookies is a known device from now on.
+fn with_device(mut response: Response, device: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = device {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Exchanges a refresh token for the next one; a used one ends the session.

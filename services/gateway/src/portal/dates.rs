@@ -1,6 +1,7 @@
 //! Moments as people read them, in the reader's own time zone.
 
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use time::OffsetDateTime;
 
@@ -73,6 +74,30 @@ impl Dates {
         local.strftime("%-d %B").to_string()
     }
 
+    /// The first moment of a day of the reader's, written `2026-11-23`, or of the day after it; `None` for anything else.
+    pub fn start_of_day(&self, day: &str, after: bool) -> Option<prost_types::Timestamp> {
+        let day: Date = day.trim().parse().ok()?;
+        let day = if after { day.tomorrow().ok()? } else { day };
+        Some(to_proto(day.to_zoned(self.zone.clone()).ok()?.timestamp()))
+    }
+
+    /// A moment as the value of a field for date and time: `2026-11-23T14:00`; empty without one.
+    pub fn field(&self, at: Option<&prost_types::Timestamp>) -> String {
+        let at = at.and_then(chassis::clock::from_proto).map(instant);
+        at.map(|at| at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default()
+    }
+
+    /// The moment that the reader typed into a field for date and time; `None` when it is not one.
+    pub fn from_field(&self, text: &str) -> Option<prost_types::Timestamp> {
+        let local: DateTime = text.trim().parse().ok()?;
+        Some(to_proto(local.to_zoned(self.zone.clone()).ok()?.timestamp()))
+    }
+
+    /// The reader's time zone in words: "Europe/Berlin", "UTC".
+    pub fn zone(&self) -> String {
+        self.zone.iana_name().unwrap_or("UTC").replace('_', " ")
+    }
+
     fn fixed(&self, at: Timestamp) -> When {
         let local = at.to_zoned(self.zone.clone());
         let this_year = local.year() == self.now.to_zoned(self.zone.clone()).year();
@@ -83,6 +108,10 @@ impl Dates {
             relative: false,
         }
     }
+}
+
+fn to_proto(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.as_second(), nanos: 0 }
 }
 
 fn instant(at: OffsetDateTime) -> Timestamp {
@@ -147,6 +176,19 @@ mod tests {
         assert_eq!(since(datetime!(2026-11-23 11:00 UTC)), "today");
         assert_eq!(since(datetime!(2026-11-22 11:00 UTC)), "1 day");
         assert_eq!(since(datetime!(2026-11-10 11:00 UTC)), "13 days");
+    }
+
+    #[test]
+    fn what_is_typed_is_meant_in_the_readers_zone() {
+        let berlin = dates("Europe/Berlin");
+        let same = |typed: Option<prost_types::Timestamp>, moment| assert_eq!(typed, at(moment));
+        same(berlin.start_of_day("2026-11-23", false), datetime!(2026-11-22 23:00 UTC));
+        same(berlin.start_of_day("2026-11-23", true), datetime!(2026-11-23 23:00 UTC));
+        same(berlin.from_field("2026-07-01T14:00"), datetime!(2026-07-01 12:00 UTC));
+        assert_eq!(berlin.field(at(datetime!(2026-07-01 12:00 UTC)).as_ref()), "2026-07-01T14:00");
+        for nonsense in ["", "soon", "2026-13-01", "23.11.2026"] {
+            assert_eq!((berlin.start_of_day(nonsense, false), berlin.from_field(nonsense)), (None, None), "{nonsense}");
+        }
     }
 
     #[test]

@@ -132,6 +132,16 @@ impl Posted {
         self.value(name) == "true"
     }
 
+    /// The rests of the names of those fields that begin like this and were sent as `true`.
+    pub fn names_below(&self, start: &str) -> Vec<String> {
+        self.fields
+            .iter()
+            .filter(|(_, value)| value == "true")
+            .filter_map(|(name, _)| name.strip_prefix(start))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// All values of a field.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.fields.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()

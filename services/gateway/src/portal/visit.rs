@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::dates::Dates;
 use super::view::form::Form;
-use super::view::layout::{Layout, Me, Portal, Words};
+use super::view::layout::{Layout, Me, Portal, Words, capital};
 use crate::call::{Call, Page};
 use crate::error::{Answer, Problem};
 use crate::session;
@@ -167,6 +167,13 @@ impl Visit {
             response.headers_mut().append(header::SET_COOKIE, gone);
         }
         Ok(response)
+    }
+
+    /// A status in the portal's words.
+    pub fn status_word(&self, key: &str) -> String {
+        let copy = self.call.state.portals().get(&self.portal());
+        let label = copy.as_ref().and_then(|portal| portal.settings.pointer(&format!("/status_labels/{key}"))?.as_str());
+        label.map_or_else(|| capital(&key.replace('_', " ")), |label| label.replace("{sub_status}", "…"))
     }
 
     /// Whether a script asks for a part of the page alone. Back, forward and restores ask for the whole.

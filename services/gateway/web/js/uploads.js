@@ -35,7 +35,7 @@ class UploadField extends HTMLElement {
     remove.addEventListener("click", () => { state.request?.abort(); row.remove(); announce(`${file.name} removed`); this.input.focus(); this.settle(); });
     this.list.append(row);
     if (file.size > this.limit) {
-      this.fail(state, `The selected file must be smaller than ${size(this.limit)}`, false);
+      this.fail(state, `The selected file must be smaller than ${this.dataset.words ?? size(this.limit)}`, false);
       return;
     }
     this.send(state);

@@ -22,13 +22,20 @@ pub fn status_key(status: proto::Status) -> &'static str {
     }
 }
 
+/// All statuses, in the order of a request's way.
+pub const STATUSES: [proto::Status; 7] = [
+    proto::Status::New,
+    proto::Status::Assigned,
+    proto::Status::WaitingCustomer,
+    proto::Status::WaitingThirdParty,
+    proto::Status::PendingSupport,
+    proto::Status::Resolved,
+    proto::Status::Closed,
+];
+
 /// The status that has this name.
 pub fn status_of(key: &str) -> proto::Status {
-    use proto::Status::{Assigned, Closed, New, PendingSupport, Resolved, WaitingCustomer, WaitingThirdParty};
-    [New, Assigned, WaitingCustomer, WaitingThirdParty, PendingSupport, Resolved, Closed]
-        .into_iter()
-        .find(|status| status_key(*status) == key)
-        .unwrap_or(proto::Status::Unspecified)
+    STATUSES.into_iter().find(|status| status_key(*status) == key).unwrap_or(proto::Status::Unspecified)
 }
 
 /// The status of a request, in the portal's words.
@@ -85,13 +92,14 @@ pub fn row(ticket: &proto::Ticket, pages: &str, dates: &Dates) -> Row {
         url: format!("{pages}/{}", ticket.number),
         status: status(ticket),
         product: name(ticket.product.as_ref()),
+        department: name(ticket.department.as_ref()),
         priority: capital(priority_key(ticket.priority())),
         priority_key: priority_key(ticket.priority()),
         requester: ticket.requester.as_ref().map(requester_name).unwrap_or_default(),
         organization: ticket.organization.as_ref().map(|organization| organization.name.clone()).unwrap_or_default(),
         assignee: name(ticket.assignee.as_ref()),
         updated: dates.when(ticket.updated_at.as_ref()),
-        created: dates.when(ticket.created_at.as_ref()),
+        created: dates.date(ticket.created_at.as_ref()),
         unread: ticket.unread,
         needs_reply: ticket.status() == proto::Status::WaitingCustomer,
         current: false,

@@ -64,6 +64,11 @@ impl Form {
         self.errors.push(FormError { field: field.to_owned(), message: message.into() });
     }
 
+    /// Whether the box with this beginning and id is ticked.
+    pub fn on(&self, start: &str, id: &str) -> bool {
+        self.value(&format!("{start}{id}")) == "true"
+    }
+
     /// Whether a field holds exactly this.
     pub fn is(&self, name: &str, value: &str) -> bool {
         self.value(name) == value

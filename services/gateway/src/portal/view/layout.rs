@@ -121,6 +121,12 @@ impl Words {
         capital(&self.organization)
     }
 
+    /// "Article".
+    #[allow(non_snake_case)]
+    pub fn Article(&self) -> String {
+        capital(&self.article)
+    }
+
     /// "Articles".
     #[allow(non_snake_case)]
     pub fn Articles(&self) -> String {
@@ -168,7 +174,31 @@ impl Me {
     }
 }
 
+/// Keys one after the other, and what they do.
+type Shortcut = (&'static [&'static str], &'static str);
+
+/// Keys that work everywhere.
+const KEYS: [Shortcut; 7] = [
+    (&["/"], "Search"),
+    (&["j"], "Next in the list"),
+    (&["k"], "Previous in the list"),
+    (&["g", "h"], "Go to the home page"),
+    (&["g", "k"], "Go to the knowledge base"),
+    (&["Ctrl", "Enter"], "Send what you write"),
+    (&["?"], "Show this list"),
+];
+/// Keys of the customers' pages.
+const PORTAL_KEYS: [Shortcut; 2] = [(&["g", "r"], "Go to your requests"), (&["g", "c"], "Go to the community")];
+/// Keys of the desk.
+const DESK_KEYS: [Shortcut; 4] =
+    [(&["r"], "Reply to the customer"), (&["n"], "Write an internal note"), (&["a"], "Assign"), (&["s"], "Set the status")];
+
 impl Layout {
+    /// The keyboard's shortcuts on the desk or in the portal.
+    pub fn keys(&self, desk: &bool) -> Vec<Shortcut> {
+        KEYS.into_iter().chain(if *desk { DESK_KEYS.to_vec() } else { PORTAL_KEYS.to_vec() }).collect()
+    }
+
     /// Where an asset is served.
     pub fn asset(&self, name: &str) -> String {
         assets::url(name)

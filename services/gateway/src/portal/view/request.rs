@@ -23,8 +23,12 @@ pub struct Requests {
     pub form: Form,
     /// Products to choose from.
     pub products: Vec<Choice>,
+    /// Statuses to choose from; empty where the view is of one state.
+    pub statuses: Vec<Choice>,
     /// Whether a filter is set.
     pub filtered: bool,
+    /// Where the same requests are a file.
+    pub csv: String,
     /// Whether the requester is worth a column.
     pub show_requester: bool,
     /// The next page, or empty.
@@ -230,6 +234,18 @@ pub struct People {
     pub back: String,
     /// `email`, `access`.
     pub form: Form,
+}
+
+impl Requests {
+    /// Whether a row has a product: an empty column tells nothing.
+    pub fn has_products(&self) -> bool {
+        self.rows.iter().any(|row| !row.product.is_empty())
+    }
+
+    /// Whether a row has a department.
+    pub fn has_departments(&self) -> bool {
+        self.rows.iter().any(|row| !row.department.is_empty())
+    }
 }
 
 impl NewRequest {
