@@ -51,7 +51,7 @@ test("a customer's empty forms say what is missing", async ({ page }, info) => {
   for (const [path, button, fields, typed] of forms.customer) await sentEmpty(page, portal.url + path, button, fields, typed, info);
   const ticket = await alice.post("tickets", { subject: "Lamp", description: "Blinks." });
   await sentEmpty(page, `${portal.url}/requests/${ticket.number}`, "Send reply", ["body"], {}, info);
-  await sentEmpty(page, `${portal.url}/requests/${ticket.number}/collaborators`, "Add", ["email"], {}, info);
+  await sentEmpty(page, `${portal.url}/requests/${ticket.number}/collaborators`, "Search", ["email"], {}, info);
 });
 
 test("the team's empty forms say what is missing", async ({ page }, info) => {

@@ -44,7 +44,7 @@ pub async fn page(visit: Visit, Query(prefill): Query<Prefill>) -> Answer<Respon
     let subject: String = prefill.subject.chars().take(200).collect();
     let form = visit.form().with("subject", subject).with("product", prefill.product);
     let page = shown(visit.clone(), form, String::new()).await?;
-    visit.show(&page)
+    visit.show_form(&page)
 }
 
 fn may_submit(visit: &Visit) -> Answer<()> {
@@ -113,7 +113,7 @@ pub async fn follow_up_page(visit: Visit, Path((_, number)): Path<(String, Strin
         .with("department", id(parent.department.as_ref()))
         .with("priority", map::ticket::priority_key(parent.priority()));
     let page = shown(visit.clone(), form, parent.number).await?;
-    visit.show(&page)
+    visit.show_form(&page)
 }
 
 /// Makes a follow-up.

@@ -31,7 +31,7 @@ pub async fn new_page(visit: Visit, Query(prefill): Query<Prefill>) -> Answer<Re
     let title: String = prefill.title.chars().take(200).collect();
     let form = visit.form().with("forum", prefill.forum).with("title", title).with("type", "question");
     let page = writing(visit.clone(), form, None, None).await?;
-    visit.show(&page)
+    visit.show_form(&page)
 }
 
 async fn writing(visit: Visit, form: Form, preview: Option<SafeHtml>, kept: Option<&proto::Topic>) -> Answer<NewTopic> {

@@ -176,6 +176,17 @@ impl Visit {
         label.map_or_else(|| capital(&key.replace('_', " ")), |label| label.replace("{sub_status}", "…"))
     }
 
+    /// Answers a page with an empty form that makes something. Back shows the same page with the same idempotency key, so that sending it again
+    /// makes nothing twice.
+    ///
+    /// # Errors
+    /// As [`Visit::show`].
+    pub fn show_form(&self, page: &impl Template) -> Answer<Response> {
+        let mut response = self.show(page)?;
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        Ok(response)
+    }
+
     /// Whether a script asks for a part of the page alone. Back, forward and restores ask for the whole.
     pub fn partial(&self) -> bool {
         self.call.headers.get("hx-request-type").is_some_and(|kind| kind.as_bytes() == b"partial")
