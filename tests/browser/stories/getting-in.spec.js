@@ -43,7 +43,7 @@ test("a visitor signs up with a human check", async ({ page }, info) => {
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Sven");
 });
 
-test("a forgotten password is replaced by mail, and a password is changed", async ({ page }, info) => {
+test("a forgotten password is replaced by mail, and a password is changed", async ({ page, browser }, info) => {
   const portal = await Portal.create();
   const alice = await portal.person("alice");
   await page.goto(`${portal.url}/sign-in`);
@@ -61,10 +61,17 @@ test("a forgotten password is replaced by mail, and a password is changed", asyn
 
   await page.goto(`${portal.url}/me/security`);
   if (scripts(info)) await accessible(page, "security");
+  await page.getByLabel("Current password").fill("not my password at all");
+  await page.getByLabel("New password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await refused(page, ["current"], scripts(info));
   await page.getByLabel("Current password").fill(NEW_PASSWORD);
   await page.getByLabel("New password").fill(PASSWORD);
   await page.getByRole("button", { name: "Change password" }).click();
-  await expect(page.getByRole("status").first()).toBeVisible();
+  await expect(page.locator(".flash")).toContainText("Your password is changed");
+  const elsewhere = await (await browser.newContext({ javaScriptEnabled: scripts(info) })).newPage();
+  await signIn(elsewhere, portal, alice.email, PASSWORD);
+  await elsewhere.context().close();
 });
 
 test("signing in, out and wrongly", async ({ page }, info) => {

@@ -12,11 +12,13 @@ pub mod invariants;
 pub mod live;
 pub mod load;
 pub mod mail;
+pub mod page;
 pub mod portal;
 pub mod stack;
 pub mod wait;
 
 pub use client::{Answer, Client};
 pub use mail::Mail;
+pub use page::Browser;
 pub use portal::Portal;
 pub use stack::{World, WorldOptions};

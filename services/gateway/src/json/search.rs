@@ -2,7 +2,6 @@
 //! their own service, for people who may see some.
 
 use axum::Json;
-use portico_proto::common::v1::PageRequest;
 use portico_proto::knowledge::v1 as proto;
 use portico_proto::tickets::v1 as tickets;
 use serde::Serialize;
@@ -15,8 +14,10 @@ use crate::call::{Api, Call};
 use crate::error::Answer;
 use crate::extract::Params;
 use crate::input::{FromText, clean_text, not_one_of};
+use crate::portal::view::ui::escape;
 use crate::query_params;
 use crate::state::AppState;
+use crate::ticket_hits::{self, TicketHit};
 
 /// Characters of a query.
 const LONGEST_QUERY: usize = 2000;
@@ -205,45 +206,23 @@ fn group(portal: &str, group: proto::SearchGroup) -> Option<SearchGroup> {
     Some(SearchGroup { kind, total: group.total, total_capped: group.total_capped, items })
 }
 
-/// Tickets that the caller may see: agents all, customers what is theirs or shared with them.
+/// Tickets that the caller may see, best first.
 async fn ticket_group(call: &Call, query: &str, limit: i32) -> Answer<SearchGroup> {
-    let scope =
-        if call.caller.as_person().is_some_and(chassis::auth::Person::is_staff) { tickets::Scope::All } else { tickets::Scope::Visible };
-    // The tickets service takes 200 characters; a longer query names a ticket by its beginning.
-    let q: String = query.chars().take(200).collect();
-    let filter = tickets::TicketFilter { scope: scope.into(), q, ..Default::default() };
-    let list = tickets::ListTicketsRequest {
-        portal: call.portal(),
-        filter: Some(filter.clone()),
-        sort: tickets::TicketSort::UpdatedAt.into(),
-        ascending: false,
-        page: Some(PageRequest { page_size: limit, page_token: String::new() }),
-    };
-    let count = tickets::CountTicketsRequest { portal: call.portal(), filters: vec![filter] };
-    let (mut lister, mut counter) = (call.peers().tickets(), call.peers().tickets());
-    let (list, count) = tokio::try_join!(lister.list_tickets(call.grpc(list)), counter.count_tickets(call.grpc(count)))?;
-    let counted = count.into_inner().counts.into_iter().next().unwrap_or_default();
+    let count = tickets::CountTicketsRequest { portal: call.portal(), filters: vec![ticket_hits::filter(call, query)] };
+    let counted = async { Ok(call.peers().tickets().count_tickets(call.grpc(count)).await?.into_inner()) };
+    let (found, counted) = tokio::try_join!(ticket_hits::find(call, query, limit), counted)?;
+    let counted = counted.counts.into_iter().next().unwrap_or_default();
     let portal = call.portal();
-    let items = list
-        .into_inner()
-        .tickets
-        .into_iter()
-        .enumerate()
-        .map(|(rank, ticket)| SearchItem {
-            url: url(&portal, Kind::Tickets, &ticket.number, ""),
-            title: ticket.subject,
-            snippet: escape(&format!("{} · {}", ticket.number, ticket.status_label)),
-            // Newest first: the order is what counts.
-            score: 1.0 / (rank as f32 + 1.0),
-            source_id: None,
-            id: ticket.number,
-        })
-        .collect();
+    let item = |hit: TicketHit| SearchItem {
+        url: url(&portal, Kind::Tickets, &hit.number, ""),
+        snippet: if hit.snippet.is_empty() { escape(&format!("{} · {}", hit.number, hit.status)) } else { hit.snippet },
+        title: hit.subject,
+        score: hit.score,
+        source_id: None,
+        id: hit.number,
+    };
+    let items = found.hits.into_iter().map(item).collect();
     Ok(SearchGroup { kind: Kind::Tickets, total: counted.count, total_capped: counted.capped, items })
-}
-
-fn escape(plain: &str) -> String {
-    plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn query(q: Option<String>) -> Answer<String> {

@@ -221,7 +221,7 @@ pub struct HitRow {
     pub source_id: Option<String>,
     /// Last part of the address.
     pub slug: String,
-    /// Empty when none.
+    /// The category's name, or the forum's id; empty when none, and when bodies were not asked for.
     pub category: String,
     /// When its content last changed.
     pub updated_at: OffsetDateTime,
@@ -237,8 +237,11 @@ pub async fn check(
     with_bodies: bool,
 ) -> Result<Vec<HitRow>, Error> {
     Ok(sqlx::query_as(
-        "SELECT id, kind, title, CASE WHEN $5 THEN left(body, $6) ELSE '' END AS body, source_id, slug, category, updated_at FROM search_docs \
-          WHERE portal = $1 AND id = ANY ($2) AND NOT deleted AND readers && $3 AND valid_from <= $4 AND valid_until > $4",
+        "SELECT d.id, d.kind, d.title, CASE WHEN $5 THEN left(d.body, $6) ELSE '' END AS body, d.source_id, d.slug, d.updated_at, \
+                CASE WHEN $5 THEN coalesce((SELECT a.category FROM article a WHERE a.portal = $1 AND a.id = d.id), d.category) ELSE '' END \
+                  AS category \
+           FROM search_docs d \
+          WHERE d.portal = $1 AND d.id = ANY ($2) AND NOT d.deleted AND d.readers && $3 AND d.valid_from <= $4 AND d.valid_until > $4",
     )
     .bind(portal.as_str())
     .bind(ids)
