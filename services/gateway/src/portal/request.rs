@@ -10,6 +10,7 @@ use super::map;
 use super::posted::{Posted, errors_of};
 use super::view::form::Form;
 use super::view::request::{Rate, Request};
+use super::view::ui::Status;
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
@@ -94,7 +95,7 @@ fn shown(visit: Visit, form: Form, case: &Case) -> Request {
         url: visit.url(&format!("/requests/{}", ticket.number)),
         number: ticket.number.clone(),
         subject: ticket.subject.clone(),
-        status: map::ticket::status(ticket),
+        status: defined(map::ticket::status(ticket), &visit.l.words.ticket),
         due,
         due_at,
         entries: map::timeline::entries(&case.items, &visit.l.api, &me, &visit.dates),
@@ -105,6 +106,11 @@ fn shown(visit: Visit, form: Form, case: &Case) -> Request {
         score_comment: score.comment,
         form,
     }
+}
+
+/// What a status means, with the portal's own word for a request.
+fn defined(status: Status, word: &str) -> Status {
+    Status { definition: status.definition.replace("request", word), ..status }
 }
 
 /// Somebody opened the address of a button: back to the request.

@@ -161,7 +161,7 @@ pub fn facts(ticket: &proto::Ticket, l: &Layout, dates: &Dates) -> Vec<Fact> {
         text("Submitted by", ticket.requester.as_ref().map(requester_name).unwrap_or_default()),
         text("On behalf of", ticket.contact_name.clone()),
         text(&l.words.Organization(), ticket.organization.as_ref().map(|organization| organization.name.clone()).unwrap_or_default()),
-        text("Submitted through", channel(ticket.channel()).to_owned()),
+        text("Channel", channel(ticket.channel()).to_owned()),
         text("Handled by", name(ticket.assignee.as_ref())),
         when("Submitted", dates.date(ticket.created_at.as_ref())),
         when("Resolved", dates.date(ticket.resolved_at.as_ref())),
