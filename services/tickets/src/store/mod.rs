@@ -7,6 +7,7 @@ pub mod columns;
 pub mod events;
 pub mod filter;
 pub mod item;
+pub mod link;
 pub mod list;
 pub mod person;
 pub mod seen;

@@ -5,12 +5,15 @@ mod common;
 
 mod catalog;
 mod files;
+mod follow_ups;
 mod guests;
 mod inbound;
 mod input;
 mod permissions;
+mod quotas;
 mod render;
 mod requests;
+mod satisfaction;
 mod story;
 mod timers;
 mod visibility;
