@@ -334,10 +334,13 @@ async fn an_answer_to_a_closed_ticket_is_answered() {
     let id = ingest(&world, message("z1@acme.test", "support@demo.portico.test", PROVEN, "Still broken.")).await;
     let mail = settled(&world, &id).await;
     assert_eq!((mail.state(), mail.reason.as_str()), (InboundState::Ignored, "ticket_closed_follow_up"));
+    assert_eq!(mail.ticket_number, "DEMO-7");
     let answer = eventually("the answer", async || world.sink.caught().first().cloned()).await;
     assert_eq!(answer.to, ["alice@acme.test"]);
     assert_eq!(answer.header("X-Portico-Ticket").as_deref(), Some("DEMO-7"));
-    assert!(answer.message().body_text(0).unwrap().contains("Folgeanfrage"));
+    assert!(answer.message().subject().unwrap().contains("DEMO-7"), "the number is in the subject too");
+    assert!(answer.message().body_text(0).unwrap().contains("Folgeanfrage anlegen"));
+    assert!(answer.message().body_text(0).unwrap().contains("/portal/demo/requests/DEMO-7/follow-up"));
     assert!(!answer.message().body_text(0).unwrap().contains("Still broken"));
     world.end().await;
 }

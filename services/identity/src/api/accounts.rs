@@ -94,6 +94,19 @@ impl AccountsService for Api {
         Ok(Response::new(wire::ConfirmAddressResponse {}))
     }
 
+    async fn renew_link(&self, request: Request<wire::RenewLinkRequest>) -> Result<Response<wire::RenewLinkResponse>, Status> {
+        let context = context(&request)?;
+        let request = request.into_inner();
+        let portal = context.portal(&request.portal)?;
+        let key = context.request_key("RenewLink", &request.request_id, &request)?;
+        // What can't be a token gets the answer of every other one.
+        if let Ok(token) = input::link_token(&request.token) {
+            let ask = self.app.ask(&context, portal, key);
+            self.app.renew_link(&ask, &token).await?;
+        }
+        Ok(Response::new(wire::RenewLinkResponse {}))
+    }
+
     async fn inspect_link(&self, request: Request<wire::InspectLinkRequest>) -> Result<Response<wire::InspectLinkResponse>, Status> {
         let context = context(&request)?;
         let request = request.into_inner();

@@ -43,18 +43,25 @@ impl Consumer for Tickets {
 /// Who is to be invited because of an event.
 fn newcomer(envelope: &Envelope) -> Option<(PortalId, Newcomer)> {
     let Some(Body::Tickets(event)) = envelope.body.as_ref()?.body.as_ref() else { return None };
-    let Some(Event::TicketCreated(created)) = &event.event else { return None };
     // What was imported happened long ago: nobody is invited for it.
     if event.imported_from.is_some() {
         return None;
     }
     let portal = envelope.portal.parse().ok()?;
     let ticket: Uuid = parse_uuid(&envelope.aggregate_id).ok()?;
-    if !created.verified {
-        return Some((portal, Newcomer::Writer { ticket }));
-    }
-    let requester = created.requester_unregistered.then(|| event.ticket.as_ref().and_then(|state| parse_uuid(&state.requester_id).ok()));
-    requester.flatten().map(|person| (portal, Newcomer::Requester { ticket, person }))
+    let newcomer = match event.event.as_ref()? {
+        Event::TicketCreated(created) if !created.verified => Newcomer::Writer { ticket },
+        Event::TicketCreated(created) if created.requester_unregistered => {
+            let person = parse_uuid(&event.ticket.as_ref()?.requester_id).ok()?;
+            Newcomer::Requester { ticket, person, by_agent: created.channel == "agent" }
+        }
+        Event::CollaboratorAdded(added) if added.unregistered && !added.pending => {
+            let (share, person) = (parse_uuid(&added.collaborator_id).ok()?, parse_uuid(&added.person_id).ok()?);
+            Newcomer::Collaborator { ticket, share, person }
+        }
+        _ => return None,
+    };
+    Some((portal, newcomer))
 }
 
 #[cfg(test)]

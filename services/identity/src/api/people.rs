@@ -62,7 +62,7 @@ impl PeopleService for Api {
         let name = fields.optional_name("name", &request.name);
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
-        let person = self.app.ensure_person(&ask, vouched(email)?, name, request.invite).await?;
+        let person = self.app.ensure_person(&ask, vouched(email)?, name).await?;
         Ok(Response::new(views::facts(ask.portal.as_str(), person)))
     }
 

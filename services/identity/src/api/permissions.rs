@@ -25,6 +25,7 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.identity.v1.AccountsService/ConfirmPasswordReset", Public),
     ("/portico.identity.v1.AccountsService/ConfirmAddress", Public),
     ("/portico.identity.v1.AccountsService/InspectLink", Public),
+    ("/portico.identity.v1.AccountsService/RenewLink", Public),
     ("/portico.identity.v1.SessionsService/Login", Public),
     ("/portico.identity.v1.SessionsService/Refresh", Public),
     ("/portico.identity.v1.SessionsService/Logout", SignedIn),

@@ -17,6 +17,7 @@ pub mod inbound;
 pub mod item_view;
 pub mod list;
 pub mod people;
+mod quota;
 mod refusal;
 pub mod render;
 mod render_text;

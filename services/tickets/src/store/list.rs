@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::filter::{Sight, branches, push_where};
+use super::link::{self, LinksRow};
 use super::search::narrow;
 use super::ticket::{Found, JOINS, NAMES, NamesRow, TicketRow, case};
 use crate::domain::filter::{Filter, Sort};
@@ -56,6 +57,8 @@ struct ListRow {
     ticket: TicketRow,
     #[sqlx(flatten)]
     names: NamesRow,
+    #[sqlx(flatten)]
+    links: LinksRow,
     seen_at: Option<OffsetDateTime>,
 }
 
@@ -80,15 +83,18 @@ pub async fn page(
     sql.push(") t");
     push_order(&mut sql, sight, page);
     sql.push(" LIMIT ").push_bind(page.limit);
-    sql.push(format!(") SELECT t.*, {NAMES}, s.at AS seen_at FROM page t"));
-    sql.push(" LEFT JOIN ticket_seen s ON s.portal = t.portal AND s.ticket_id = t.id AND s.person_id = ").push_bind(sight.person().uuid());
+    // Named before the rows, so that both the links and the last look can refer to who reads.
+    sql.push("), reader AS (SELECT ").push_bind(sight.person().uuid()).push("::uuid AS id)");
+    sql.push(format!(" SELECT t.*, {NAMES}, {}, s.at AS seen_at FROM page t CROSS JOIN reader me", link::columns()));
+    sql.push(" LEFT JOIN ticket_seen s ON s.portal = t.portal AND s.ticket_id = t.id AND s.person_id = me.id");
     sql.push(JOINS);
     push_order(&mut sql, sight, page);
     let rows: Vec<ListRow> = sql.build_query_as().fetch_all(&mut **conn).await?;
     let found = rows.into_iter().map(|row| {
         let seq = row.ticket.seq;
         let ticket = row.ticket.into_ticket()?;
-        Ok(Found { seq, case: case(ticket, String::new(), row.names), seen_at: row.seen_at })
+        let links = row.links.into_links()?;
+        Ok(Found { seq, case: case(ticket, String::new(), row.names), links, seen_at: row.seen_at })
     });
     found.collect()
 }

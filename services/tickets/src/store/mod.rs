@@ -8,6 +8,7 @@ pub mod events;
 pub mod filter;
 pub mod import;
 pub mod item;
+pub mod link;
 pub mod list;
 pub mod person;
 mod search;
