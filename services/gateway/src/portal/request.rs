@@ -10,7 +10,7 @@ use super::news::{Cursor, next};
 use super::posted::Posted;
 use super::request_files::files;
 use super::view::form::Form;
-use super::view::request::{FileRow, Rate, Request};
+use super::view::request::{FileRow, Request};
 use super::view::ui::Status;
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
