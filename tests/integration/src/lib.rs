@@ -8,6 +8,7 @@
 
 pub mod captcha;
 pub mod client;
+pub mod collector;
 pub mod invariants;
 pub mod live;
 pub mod load;
@@ -17,6 +18,7 @@ pub mod stack;
 pub mod wait;
 
 pub use client::{Answer, Client};
+pub use collector::Collector;
 pub use mail::Mail;
 pub use portal::Portal;
 pub use stack::{World, WorldOptions};
