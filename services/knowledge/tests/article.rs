@@ -172,7 +172,7 @@ async fn one_voice_each_says_whether_an_article_helped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_follows_its_article_and_an_upload_is_used_once() {
     let kit = Kit::start().await;
-    let blobs = Blobs::open(&format!("file://{}", kit.stage.path("blobs").display())).unwrap();
+    let blobs = Blobs::folder(&kit.stage.path("blobs")).unwrap();
     let upload = Upload {
         id: Uuid::now_v7(),
         portal: PORTAL.parse().unwrap(),

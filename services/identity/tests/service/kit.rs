@@ -82,7 +82,7 @@ pub fn wrong_fields<T: std::fmt::Debug>(result: Result<Response<T>, Status>) -> 
 impl Place {
     /// A service without portals.
     pub async fn bare() -> Self {
-        Self::start(Stage::new().await).await
+        Self::start(crate::readers::agreeing().await).await
     }
 
     /// On a stage where other services stand already.
