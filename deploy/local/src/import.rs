@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn batches_are_bounded_by_number_and_size() {
         let line = |size: usize| Line {
-            place: Place { file: "a.jsonl".into(), number: 1 },
+            place: Place::default(),
             article: ImportedArticle { body: "x".repeat(size), ..ImportedArticle::default() },
         };
         assert_eq!(batches((0..250).map(|_| line(10)).collect()).len(), 3);
