@@ -105,6 +105,9 @@ pub enum Error {
     /// A defect of ours. The text goes to the log, never to the caller. 500.
     #[error("internal: {0}")]
     Internal(String),
+    /// The schema or the storage below us is not what it should be: in the middle of an upgrade, or broken. It may pass without us. 500.
+    #[error("storage: {0}")]
+    Storage(String),
 }
 
 impl Error {
@@ -155,7 +158,7 @@ impl Error {
             Self::Overloaded { .. } => "overloaded",
             Self::Unavailable(_) => "unavailable",
             Self::Deadline => "deadline_exceeded",
-            Self::Internal(_) => "internal",
+            Self::Internal(_) | Self::Storage(_) => "internal",
         }
     }
 
@@ -171,7 +174,7 @@ impl Error {
             Self::TooLarge { .. } => 413,
             Self::Invalid(_) | Self::KeyReused => 422,
             Self::RateLimited { .. } => 429,
-            Self::Internal(_) => 500,
+            Self::Internal(_) | Self::Storage(_) => 500,
             Self::Overloaded { .. } | Self::Unavailable(_) => 503,
             Self::Deadline => 504,
         }
@@ -190,14 +193,14 @@ impl Error {
             Self::RateLimited { .. } | Self::Overloaded { .. } => Code::ResourceExhausted,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Deadline => Code::DeadlineExceeded,
-            Self::Internal(_) => Code::Internal,
+            Self::Internal(_) | Self::Storage(_) => Code::Internal,
         }
     }
 
     /// How loudly the log says it: a caller's mistake is no news, ours is.
     pub fn log_level(&self) -> tracing::Level {
         match self {
-            Self::Internal(_) => tracing::Level::ERROR,
+            Self::Internal(_) | Self::Storage(_) => tracing::Level::ERROR,
             Self::Unavailable(_) | Self::Overloaded { .. } | Self::Deadline => tracing::Level::WARN,
             _ => tracing::Level::DEBUG,
         }
@@ -214,7 +217,18 @@ impl Error {
 
     /// Whether the fault may pass by itself. Only permanent errors count towards parking an event.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Overloaded { .. } | Self::RateLimited { .. } | Self::Deadline)
+        matches!(self, Self::Unavailable(_) | Self::Overloaded { .. } | Self::RateLimited { .. } | Self::Deadline | Self::Storage(_))
+    }
+
+    /// Writes it to the log as loudly as [`Error::log_level`] says, within the span of the request. What a service refuses over gRPC is
+    /// logged on the way out, by the conversion into a [`Status`]; nobody else need do it.
+    pub fn log(&self) {
+        let code = self.code();
+        match self.log_level() {
+            tracing::Level::ERROR => tracing::error!(code, error = %self, "a request failed"),
+            tracing::Level::WARN => tracing::warn!(code, error = %self, "a request was not served"),
+            _ => tracing::debug!(code, error = %self, "a request was refused"),
+        }
     }
 
     /// What a client is told in words; defects are not described.
@@ -232,7 +246,7 @@ impl Error {
             Self::RateLimited { .. } => "Too many requests. Wait a moment and try again.".into(),
             Self::Overloaded { .. } | Self::Unavailable(_) => "This is not available at the moment. Try again shortly.".into(),
             Self::Deadline => "It took too long. Try again.".into(),
-            Self::Internal(_) => "Something went wrong on our side.".into(),
+            Self::Internal(_) | Self::Storage(_) => "Something went wrong on our side.".into(),
         }
     }
 
@@ -285,6 +299,7 @@ fn fields_of(fields: &[FieldError]) -> String {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
+        error.log();
         let mut details = ErrorDetails::new();
         let mut meta = HashMap::new();
         match &error {
@@ -332,6 +347,10 @@ impl From<sqlx::Error> for Error {
                     Self::Unavailable("the database")
                 }
                 Some(code) if code.starts_with("08") => Self::Unavailable("the database"),
+                // A row that the fence refuses is our defect, not the schema's.
+                Some("42501") => Self::Internal(format!("database: {database}")),
+                // Missing tables and columns; internal and I/O errors.
+                Some(code) if ["42", "58", "XX"].iter().any(|class| code.starts_with(class)) => Self::Storage(database.to_string()),
                 _ => Self::Internal(format!("database: {database}")),
             },
             _ => Self::Internal(format!("database: {error}")),
@@ -369,6 +388,37 @@ mod tests {
         for error in every_kind() {
             assert_eq!(Error::from_status(&Status::from(error.clone())), error);
         }
+    }
+
+    /// What is logged while `work` runs.
+    fn logged(work: impl FnOnce()) -> String {
+        #[derive(Clone, Default)]
+        struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl std::io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, work);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_defect_is_described_in_the_log_and_a_mistake_of_the_caller_is_no_news() {
+        for defect in [Error::internal("relation is empty"), Error::Storage("relation is gone".into())] {
+            let log = logged(|| _ = Status::from(defect));
+            assert!(log.contains("ERROR") && log.contains("relation"), "{log}");
+        }
+        assert!(logged(|| _ = Status::from(Error::Unavailable("the database"))).contains("WARN"));
+        assert_eq!(logged(|| _ = Status::from(Error::NOT_FOUND)), "");
     }
 
     #[test]

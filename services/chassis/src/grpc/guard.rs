@@ -17,7 +17,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::context::Context;
-use super::{OPERATOR_TOKEN, SERVICE_TOKEN, SOURCE};
+use super::{NOW, OPERATOR_TOKEN, SERVICE_TOKEN, SOURCE};
 use crate::auth::{Caller, TokenError, Tokens};
 use crate::config::Secret;
 use crate::deadline::{self, Deadline};
@@ -112,7 +112,10 @@ where
         };
         let (context, method) = match checked {
             Ok(checked) => checked,
-            Err(error) => return Box::pin(async move { Ok(Status::from(error).into_http()) }),
+            Err(error) => {
+                let refusal = self.shared.refusal(error);
+                return Box::pin(async move { Ok(refusal) });
+            }
         };
         let span = tracing::info_span!("rpc", otel.name = method, otel.kind = "server", rpc.system.name = "grpc", rpc.method = method);
         if let Some(parent) = text(request.headers(), "traceparent") {
@@ -160,6 +163,16 @@ impl Drop for Slot {
 }
 
 impl Shared {
+    /// Tells the time with it: a peer whose clock is behind signs tokens that have expired and learns of it here.
+    fn refusal(&self, error: Error) -> Response<Body> {
+        let mut response = Status::from(error).into_http();
+        let now = self.tokens.now().unix_timestamp_nanos() / 1_000_000;
+        if let Ok(now) = http::HeaderValue::from_str(&now.to_string()) {
+            response.headers_mut().insert(NOW, now);
+        }
+        response
+    }
+
     fn check(&self, path: &str, headers: &HeaderMap) -> Result<(Context, &'static str), Error> {
         // A method without a row in its service's table is closed to everybody.
         let (method, permission) =

@@ -12,5 +12,7 @@ pub use server::Server;
 pub const SERVICE_TOKEN: &str = "x-portico-service";
 /// Metadata: the operator's token.
 pub const OPERATOR_TOKEN: &str = "x-portico-operator";
+/// Metadata of a refusal: this service's time, in milliseconds of Unix time, for a caller whose clock is wrong.
+pub(crate) const NOW: &str = "x-portico-now";
 /// Metadata: a hash of where a guest comes from, set by the gateway.
 pub const SOURCE: &str = "x-portico-source";

@@ -53,11 +53,7 @@ pub(super) async fn stop(pool: &PgPool, producer: &str, reason: &str) -> Result<
 pub(super) async fn apply(pool: &PgPool, consumer: &dyn Consumer, cursor: &Cursor, run: &[Envelope]) -> Result<Applied, Error> {
     let Some(last) = run.last() else { return Ok(Applied::Done) };
     let mut tx = pool.begin().await?;
-    let position: i64 = sqlx::query_scalar("SELECT position FROM inbox WHERE producer = $1 FOR UPDATE")
-        .bind(consumer.producer())
-        .fetch_one(&mut *tx)
-        .await?;
-    if position != cursor.position {
+    if !lock(&mut tx, consumer.producer(), cursor).await? {
         return Ok(Applied::Superseded);
     }
     let held_back = park_followers(&mut tx, consumer.producer(), run).await?;
@@ -71,13 +67,23 @@ pub(super) async fn apply(pool: &PgPool, consumer: &dyn Consumer, cursor: &Curso
     Ok(Applied::Done)
 }
 
-/// Puts an event that can't be applied aside and goes on after it.
-pub(super) async fn park(pool: &PgPool, producer: &str, event: &Envelope, error: &Error) -> Result<(), Error> {
+/// Locks the cursor; false when another replica moved it.
+async fn lock(conn: &mut PgConnection, producer: &str, cursor: &Cursor) -> Result<bool, Error> {
+    let (epoch, position): (String, i64) =
+        sqlx::query_as("SELECT epoch, position FROM inbox WHERE producer = $1 FOR UPDATE").bind(producer).fetch_one(conn).await?;
+    Ok(position == cursor.position && epoch == cursor.epoch)
+}
+
+/// Puts an event that can't be applied aside and goes on after it, unless another replica moved the cursor meanwhile.
+pub(super) async fn park(pool: &PgPool, producer: &str, cursor: &Cursor, event: &Envelope, error: &Error) -> Result<Applied, Error> {
     let mut tx = pool.begin().await?;
+    if !lock(&mut tx, producer, cursor).await? {
+        return Ok(Applied::Superseded);
+    }
     insert_parked(&mut tx, producer, event, &error.to_string()).await?;
     move_cursor(&mut tx, producer, event).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(Applied::Done)
 }
 
 /// Events on an aggregate of which one is parked are parked behind it, so that they can be driven again in order.

@@ -12,6 +12,7 @@ mod apply;
 pub mod order;
 mod run;
 mod source;
+mod suspect;
 mod tail;
 
 pub use apply::Consumer;
