@@ -1,13 +1,17 @@
 //! Chassis time: PostgreSQL's clock, carried between samples by a monotonic one.
 //!
 //! A wall clock that jumps on one service's node must neither fire a timer early nor reject a token, so no service reads it after
-//! its start. Every `now` in the product comes from a [`Clock`].
+//! its start. Every `now` in the product comes from a [`Clock`]. A service without a database takes over identity's time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
 use time::{Duration, OffsetDateTime};
+
+/// A sample that is further behind what was told is the truth nevertheless: another machine became the database. A smaller step back is
+/// waited out.
+const STEP_BACK: i64 = 5_000_000_000;
 
 /// Tells the time. Cheap to clone; all clones agree.
 #[derive(Clone, Debug)]
@@ -18,8 +22,10 @@ struct Inner {
     origin: Instant,
     /// Unix time in nanoseconds at `origin`, as of the last sample.
     base: AtomicI64,
-    /// The latest time told, in nanoseconds: time never runs backwards.
+    /// The latest time told, in nanoseconds: time does not run backwards, but see [`Clock::observe`].
     told: AtomicI64,
+    /// Whether there was a sample: before it, time is a guess.
+    sampled: AtomicBool,
     stands_still: bool,
 }
 
@@ -27,7 +33,12 @@ impl Clock {
     /// Begins with the machine's wall clock, read once; [`Clock::observe`] corrects it.
     #[allow(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
     pub fn start() -> Self {
-        Self::with(OffsetDateTime::now_utc(), false)
+        Self::running(OffsetDateTime::now_utc())
+    }
+
+    /// Begins with another reading of the wall clock: what a machine with a wrong one does.
+    pub fn running(at: OffsetDateTime) -> Self {
+        Self::with(at, false)
     }
 
     /// A clock for tests: it stands still until [`Clock::advance`] moves it.
@@ -37,7 +48,13 @@ impl Clock {
 
     fn with(at: OffsetDateTime, stands_still: bool) -> Self {
         let base = nanos(at);
-        Self(Arc::new(Inner { origin: Instant::now(), base: AtomicI64::new(base), told: AtomicI64::new(base), stands_still }))
+        Self(Arc::new(Inner {
+            origin: Instant::now(),
+            base: AtomicI64::new(base),
+            told: AtomicI64::new(base),
+            sampled: AtomicBool::new(false),
+            stands_still,
+        }))
     }
 
     /// The present moment.
@@ -52,10 +69,21 @@ impl Clock {
         (self.now() - at).try_into().unwrap_or_default()
     }
 
-    /// Takes over a sample of PostgreSQL's clock.
+    /// Takes over a sample of PostgreSQL's clock. The first one corrects whatever the wall clock said, also backwards: what is told until then
+    /// is a guess. Later, time stands still for a step back of at most five seconds and follows a bigger one.
     pub fn observe(&self, sample: OffsetDateTime) {
-        if !self.0.stands_still {
-            self.0.base.store(nanos(sample).saturating_sub(self.elapsed()), Ordering::Release);
+        if self.0.stands_still {
+            return;
+        }
+        let sample = nanos(sample);
+        self.0.base.store(sample.saturating_sub(self.elapsed()), Ordering::Release);
+        let first = !self.0.sampled.swap(true, Ordering::AcqRel);
+        let ahead = self.0.told.load(Ordering::Acquire).saturating_sub(sample);
+        if first || ahead > STEP_BACK {
+            self.0.told.store(sample, Ordering::Release);
+        }
+        if !first && ahead > STEP_BACK {
+            tracing::warn!(seconds = ahead / 1_000_000_000, "the database's clock was set back");
         }
     }
 
@@ -89,11 +117,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_never_runs_backwards_when_a_sample_is_earlier() {
+    fn a_start_with_a_wrong_wall_clock_is_forgotten_with_the_first_sample() {
+        for wrong in [Duration::hours(1), Duration::hours(-1)] {
+            let right = Clock::start().now();
+            let clock = Clock::running(right + wrong);
+            clock.now();
+            clock.observe(right);
+            let told = clock.now();
+            assert!(told >= right && told < right + Duration::seconds(5), "{told} with {wrong}");
+            assert!(clock.now() > told, "time goes on");
+        }
+    }
+
+    #[test]
+    fn a_small_step_back_is_waited_out() {
         let clock = Clock::start();
+        clock.observe(clock.now());
         let before = clock.now();
-        clock.observe(before - Duration::hours(1));
+        clock.observe(before - Duration::seconds(2));
         assert!(clock.now() >= before);
+    }
+
+    #[test]
+    fn a_database_whose_clock_was_an_hour_ahead_does_not_stop_time() {
+        let clock = Clock::start();
+        let right = clock.now();
+        clock.observe(right + Duration::hours(1));
+        clock.now();
+        clock.observe(right);
+        assert!(clock.now() < right + Duration::seconds(5));
     }
 
     #[test]

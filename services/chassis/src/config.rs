@@ -3,6 +3,8 @@
 //! `PORTICO_CONFIG` may name a TOML file; `PORTICO_<KEY>` variables win over it, with `__` between the levels of a nested key. An unknown
 //! key, a bad value or a missing secret ends the start with the key's name and never with a secret's text (F31).
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +14,9 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+
+/// The most that `drain_seconds` may be.
+pub const LONGEST_DRAIN: u64 = 10;
 
 /// Why the configuration can't be used. The text names the key.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +73,7 @@ pub struct Common {
     pub operations_listen: SocketAddr,
     /// PostgreSQL: `postgres://role:password@host/database`. Required but for the gateway.
     pub database_url: Option<Secret>,
-    /// Connections for reads and keepers. Default 12.
+    /// Connections for requests and background work, beside two of their own for the journal and the clock. 4 to 1000, default 12.
     #[serde(default = "default_connections")]
     pub database_connections: u32,
     /// The broker: `nats://host:4222`, several separated by commas.
@@ -102,7 +107,7 @@ pub struct Common {
     /// OTLP/gRPC collector for traces, `http://host:4317`; without it none are sent. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`.
     #[serde(default = "otlp_endpoint")]
     pub otlp_endpoint: Option<String>,
-    /// Seconds between "not ready" and the end of accepting, so that balancers notice. Default 5.
+    /// Seconds between "not ready" and the end of accepting, so that balancers notice. 0 to 10, default 5.
     #[serde(default = "default_drain", deserialize_with = "seconds")]
     pub drain_seconds: u64,
     /// The name of this replica in leases and logs. Default: host name and process id.

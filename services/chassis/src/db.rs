@@ -24,6 +24,31 @@ const BEFORE_ALL: i64 = -1_000_000;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest that any statement of a request may run.
 const LONGEST_STATEMENT: Duration = Duration::from_secs(10);
+/// How long making a connection outside of the pools may take. PostgreSQL's own time-outs help nobody when its host is gone.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// What PostgreSQL does when a replica stops in the middle of something: it frees what that replica holds. Milliseconds. A lock that is
+/// waited for longer is [`Error::Unavailable`] and safe to try again.
+const JOURNAL_LIMITS: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "1000"),
+    ("lock_timeout", "2000"),
+    ("statement_timeout", "5000"),
+    ("tcp_user_timeout", "5000"),
+];
+/// The same for relay, inbox, timers and keepers, whose statements may be longer.
+const SYSTEM_LIMITS: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "2000"),
+    ("lock_timeout", "2000"),
+    ("statement_timeout", "30000"),
+    ("tcp_user_timeout", "5000"),
+];
+/// The same for requests; their statement time-out comes from the deadline.
+const APP_LIMITS: [(&str, &str); 4] = [
+    ("idle_in_transaction_session_timeout", "5000"),
+    ("lock_timeout", "2000"),
+    ("statement_timeout", "10000"),
+    ("tcp_user_timeout", "5000"),
+];
 
 /// The pools of one service. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,8 +72,8 @@ impl Db {
             .disable_statement_logging();
         let login = options.get_username().to_owned();
         let system_share = (connections / 3).max(2);
-        let app = pool(&options, format!("{login}_app"), connections.saturating_sub(system_share).max(2));
-        let system = pool(&options, format!("{login}_system"), system_share);
+        let app = pool(options.clone().options(APP_LIMITS), format!("{login}_app"), connections.saturating_sub(system_share).max(2));
+        let system = pool(options.clone().options(SYSTEM_LIMITS), format!("{login}_system"), system_share);
         Ok(Self { app, system, options, login })
     }
 
@@ -71,14 +96,15 @@ impl Db {
 
     /// A connection of its own for the journal, outside the pools, with time-outs that free the head lock of a stopped replica.
     pub async fn journal_connection(&self) -> Result<PgConnection, Error> {
-        let options = self.options.clone().options([
-            ("idle_in_transaction_session_timeout", "1000"),
-            ("lock_timeout", "2000"),
-            ("statement_timeout", "5000"),
-            ("tcp_user_timeout", "5000"),
-        ]);
-        let mut conn = options.connect().await?;
+        let mut conn = connect(self.options.clone().options(JOURNAL_LIMITS)).await?;
         set_role(&mut conn, &format!("{}_app", self.login)).await?;
+        Ok(conn)
+    }
+
+    /// A connection of its own, outside the pools and with the background's limits, for what must not wait for other work.
+    pub async fn system_connection(&self) -> Result<PgConnection, Error> {
+        let mut conn = connect(self.options.clone().options(SYSTEM_LIMITS)).await?;
+        set_role(&mut conn, &format!("{}_system", self.login)).await?;
         Ok(conn)
     }
 
@@ -92,17 +118,12 @@ impl Db {
     pub async fn migrate(&self, service: &Migrator) -> Result<(), Error> {
         let chassis = CHASSIS.iter().map(|migration| Migration { version: migration.version + BEFORE_ALL, ..migration.clone() });
         let all: Vec<Migration> = chassis.chain(service.iter().cloned()).collect();
-        let mut conn = self.options.connect().await?;
+        let mut conn = connect(self.options.clone()).await?;
         let migrator = Migrator::with_migrations(all);
         migrator.run_direct(None, &mut conn, false).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error) => Error::from(error),
             error => Error::internal(format!("migration: {error}")),
         })
-    }
-
-    /// Whether PostgreSQL answers; also the sample for the chassis' clock.
-    pub async fn now(&self) -> Result<time::OffsetDateTime, Error> {
-        Ok(sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&self.system).await?)
     }
 
     /// Ends the pools.
@@ -112,8 +133,7 @@ impl Db {
     }
 }
 
-fn pool(options: &PgConnectOptions, role: String, connections: u32) -> PgPool {
-    let tcp_user_timeout = [("tcp_user_timeout", "5000")];
+fn pool(options: PgConnectOptions, role: String, connections: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -126,7 +146,12 @@ fn pool(options: &PgConnectOptions, role: String, connections: u32) -> PgPool {
                 Ok(())
             })
         })
-        .connect_lazy_with(options.clone().options(tcp_user_timeout))
+        .connect_lazy_with(options)
+}
+
+async fn connect(options: PgConnectOptions) -> Result<PgConnection, Error> {
+    let connected = tokio::time::timeout(CONNECT, options.connect()).await;
+    Ok(connected.map_err(|_| Error::Unavailable("the database does not answer"))??)
 }
 
 async fn set_role(conn: &mut PgConnection, role: &str) -> Result<(), Error> {

@@ -134,6 +134,7 @@ pub struct Directory<A: Aggregate>(Arc<Shared<A>>);
 type Mailboxes<A> = HashMap<(PortalId, <A as Aggregate>::Id), mpsc::Sender<Envelope<A>>>;
 
 struct Shared<A: Aggregate> {
+    idle: Duration,
     aggregate: A,
     db: Db,
     journal: Journal<A::Write>,
@@ -150,7 +151,17 @@ impl<A: Aggregate> Clone for Directory<A> {
 impl<A: Aggregate> Directory<A> {
     /// A directory without actors.
     pub fn new(aggregate: A, db: Db, journal: Journal<A::Write>, tasks: Tasks) -> Self {
-        Self(Arc::new(Shared { aggregate, db, journal, tasks, actors: Mutex::default() }))
+        Self::passivating(aggregate, db, journal, tasks, IDLE)
+    }
+
+    /// The same with another time after which an actor without work ends.
+    pub fn passivating(aggregate: A, db: Db, journal: Journal<A::Write>, tasks: Tasks, idle: Duration) -> Self {
+        Self(Arc::new(Shared { idle, aggregate, db, journal, tasks, actors: Mutex::default() }))
+    }
+
+    /// How many actors live.
+    pub fn actors(&self) -> usize {
+        self.0.actors.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// The aggregate's definition, for reads that share its loading.
@@ -215,7 +226,7 @@ impl<A: Aggregate> Actor<A> {
         loop {
             tokio::select! {
                 received = inbox.recv_many(&mut waiting, RUN) => if received == 0 { break },
-                () = tokio::time::sleep(IDLE) => inbox.close(),
+                () = tokio::time::sleep(self.shared.idle) => inbox.close(),
                 () = stop.cancelled() => {
                     // What was accepted is still served; nothing new comes in.
                     inbox.close();
@@ -265,12 +276,20 @@ impl<A: Aggregate> Actor<A> {
         let mut run = Vec::new();
         let Some(mut working) = self.state.clone() else { return (run, None) };
         while let Some(envelope) = waiting.pop_front() {
+            // Others were decided since the first was looked at, and a commit may lie between.
+            if envelope.deadline.is_over() {
+                envelope.reply(Err(Error::Deadline));
+                continue;
+            }
             let decision = envelope.span.in_scope(|| self.shared.aggregate.decide(&envelope.asked, &working, &envelope.command));
             match decision {
                 Ok(Decision { state, entry: Some(mut entry), .. }) => {
                     let own = AggregateRef { kind: A::KIND, id: self.key.1.into() };
                     entry.expects.insert(0, (own, self.shared.aggregate.version(&working)));
                     entry.request.clone_from(&envelope.asked.request);
+                    if let Err(defect) = entry.check() {
+                        return (run, Some(Halted { envelope, result: Err(defect) }));
+                    }
                     working = state.clone();
                     run.push(Decided { envelope, entry, state });
                 }

@@ -1,14 +1,12 @@
 //! The one closed error enum. gRPC code, HTTP status, log level and retry advice are decided here and nowhere else.
 
+mod status;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
-
-/// The domain of google.rpc.ErrorInfo in every answer of Portico.
-const DOMAIN: &str = "portico";
+use tonic::Code;
 
 /// What was wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +103,9 @@ pub enum Error {
     /// A defect of ours. The text goes to the log, never to the caller. 500.
     #[error("internal: {0}")]
     Internal(String),
+    /// The schema or the storage below us is not what it should be: in the middle of an upgrade, or broken. It may pass without us. 500.
+    #[error("storage: {0}")]
+    Storage(String),
 }
 
 impl Error {
@@ -157,7 +158,7 @@ impl Error {
             Self::Overloaded { .. } => "overloaded",
             Self::Unavailable(_) => "unavailable",
             Self::Deadline => "deadline_exceeded",
-            Self::Internal(_) => "internal",
+            Self::Internal(_) | Self::Storage(_) => "internal",
         }
     }
 
@@ -173,7 +174,7 @@ impl Error {
             Self::TooLarge { .. } => 413,
             Self::Invalid(_) | Self::KeyReused => 422,
             Self::RateLimited { .. } => 429,
-            Self::Internal(_) => 500,
+            Self::Internal(_) | Self::Storage(_) => 500,
             Self::Overloaded { .. } | Self::Unavailable(_) => 503,
             Self::Deadline => 504,
         }
@@ -192,14 +193,14 @@ impl Error {
             Self::RateLimited { .. } | Self::Overloaded { .. } => Code::ResourceExhausted,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Deadline => Code::DeadlineExceeded,
-            Self::Internal(_) => Code::Internal,
+            Self::Internal(_) | Self::Storage(_) => Code::Internal,
         }
     }
 
     /// How loudly the log says it: a caller's mistake is no news, ours is.
     pub fn log_level(&self) -> tracing::Level {
         match self {
-            Self::Internal(_) => tracing::Level::ERROR,
+            Self::Internal(_) | Self::Storage(_) => tracing::Level::ERROR,
             Self::Unavailable(_) | Self::Overloaded { .. } | Self::Deadline => tracing::Level::WARN,
             _ => tracing::Level::DEBUG,
         }
@@ -216,7 +217,18 @@ impl Error {
 
     /// Whether the fault may pass by itself. Only permanent errors count towards parking an event.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Overloaded { .. } | Self::RateLimited { .. } | Self::Deadline)
+        matches!(self, Self::Unavailable(_) | Self::Overloaded { .. } | Self::RateLimited { .. } | Self::Deadline | Self::Storage(_))
+    }
+
+    /// Writes it to the log as loudly as [`Error::log_level`] says, within the span of the request. What a service refuses over gRPC is
+    /// logged on the way out, by the conversion into a [`tonic::Status`]; nobody else need do it.
+    pub fn log(&self) {
+        let code = self.code();
+        match self.log_level() {
+            tracing::Level::ERROR => tracing::error!(code, error = %self, "a request failed"),
+            tracing::Level::WARN => tracing::warn!(code, error = %self, "a request was not served"),
+            _ => tracing::debug!(code, error = %self, "a request was refused"),
+        }
     }
 
     /// What a client is told in words; defects are not described.
@@ -235,85 +247,13 @@ impl Error {
             Self::RateLimited { .. } => "Too many requests. Wait a moment and try again.".into(),
             Self::Overloaded { .. } | Self::Unavailable(_) => "This is not available at the moment. Try again shortly.".into(),
             Self::Deadline => "It took too long. Try again.".into(),
-            Self::Internal(_) => "Something went wrong on our side.".into(),
-        }
-    }
-
-    /// Reads what another service answered.
-    pub fn from_status(status: &Status) -> Self {
-        let details = status.get_error_details();
-        let reason = details.error_info().map(|info| info.reason.clone()).unwrap_or_default();
-        let meta: BTreeMap<String, String> =
-            details.error_info().map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default();
-        let retry_after = details.retry_info().and_then(|info| info.retry_delay).unwrap_or(Duration::from_secs(1));
-        let code = |default: &'static str| if reason.is_empty() { Cow::Borrowed(default) } else { Cow::Owned(reason.clone()) };
-        match status.code() {
-            Code::InvalidArgument => Self::from_invalid(status, &details, &reason),
-            Code::OutOfRange => Self::TooLarge { field: meta.get("field").cloned().unwrap_or_else(|| "body".into()) },
-            Code::Unauthenticated => Self::Unauthenticated { code: code("sign_in_required") },
-            Code::PermissionDenied => Self::Forbidden { code: code("forbidden") },
-            Code::NotFound if reason == "gone" => Self::Gone,
-            Code::NotFound => Self::NotFound { code: code("not_found") },
-            Code::FailedPrecondition | Code::Aborted | Code::AlreadyExists => {
-                Self::Conflict { code: code("conflict"), detail: status.message().to_owned(), meta }
-            }
-            Code::ResourceExhausted if reason == "overloaded" || reason.is_empty() => Self::Overloaded { retry_after },
-            Code::ResourceExhausted => Self::RateLimited { code: code("rate_limited"), retry_after },
-            Code::Unavailable | Code::Cancelled => Self::Unavailable("a peer"),
-            Code::DeadlineExceeded => Self::Deadline,
-            _ => Self::Internal(format!("a peer answered {}: {}", status.code(), status.message())),
-        }
-    }
-
-    fn from_invalid(status: &Status, details: &ErrorDetails, reason: &str) -> Self {
-        match reason {
-            "idempotency_key_reused" => Self::KeyReused,
-            "malformed" => {
-                let field = details.error_info().and_then(|info| info.metadata.get("field").cloned()).unwrap_or_default();
-                Self::Malformed { field, message: status.message().to_owned() }
-            }
-            _ => {
-                let violations = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
-                Self::Invalid(
-                    violations.into_iter().map(|v| FieldError::new(v.field, v.reason.to_ascii_lowercase(), v.description)).collect(),
-                )
-            }
+            Self::Internal(_) | Self::Storage(_) => "Something went wrong on our side.".into(),
         }
     }
 }
 
 fn fields_of(fields: &[FieldError]) -> String {
     fields.iter().map(|field| format!("{} {}", field.field, field.code)).collect::<Vec<_>>().join(", ")
-}
-
-impl From<Error> for Status {
-    fn from(error: Error) -> Self {
-        let mut details = ErrorDetails::new();
-        let mut meta = HashMap::new();
-        match &error {
-            Error::Invalid(fields) => {
-                let violations: Vec<FieldViolation> = fields
-                    .iter()
-                    .map(|field| {
-                        let mut violation = FieldViolation::new(field.field.clone(), field.message.clone());
-                        violation.reason = field.code.to_ascii_uppercase();
-                        violation
-                    })
-                    .collect();
-                details.set_bad_request(violations);
-            }
-            Error::Conflict { meta: members, .. } => meta.extend(members.clone()),
-            Error::Malformed { field, .. } | Error::TooLarge { field } => {
-                meta.insert("field".to_owned(), field.clone());
-            }
-            _ => {}
-        }
-        details.set_error_info(error.code(), DOMAIN, meta);
-        if let Some(delay) = error.retry_after() {
-            details.set_retry_info(Some(delay));
-        }
-        Status::with_error_details(error.grpc_code(), error.detail(), details)
-    }
 }
 
 /// A database that is down is `Unavailable`; anything else that SQL says is our defect.
@@ -335,6 +275,10 @@ impl From<sqlx::Error> for Error {
                     Self::Unavailable("the database")
                 }
                 Some(code) if code.starts_with("08") => Self::Unavailable("the database"),
+                // A row that the fence refuses is our defect, not the schema's.
+                Some("42501") => Self::Internal(format!("database: {database}")),
+                // Missing tables and columns; internal and I/O errors.
+                Some(code) if ["42", "58", "XX"].iter().any(|class| code.starts_with(class)) => Self::Storage(database.to_string()),
                 _ => Self::Internal(format!("database: {database}")),
             },
             _ => Self::Internal(format!("database: {error}")),
@@ -344,6 +288,8 @@ impl From<sqlx::Error> for Error {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Status;
+
     use super::*;
 
     fn every_kind() -> Vec<Error> {
@@ -372,6 +318,37 @@ mod tests {
         for error in every_kind() {
             assert_eq!(Error::from_status(&Status::from(error.clone())), error);
         }
+    }
+
+    /// What is logged while `work` runs.
+    fn logged(work: impl FnOnce()) -> String {
+        #[derive(Clone, Default)]
+        struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl std::io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, work);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_defect_is_described_in_the_log_and_a_mistake_of_the_caller_is_no_news() {
+        for defect in [Error::internal("relation is empty"), Error::Storage("relation is gone".into())] {
+            let log = logged(|| _ = Status::from(defect));
+            assert!(log.contains("ERROR") && log.contains("relation"), "{log}");
+        }
+        assert!(logged(|| _ = Status::from(Error::Unavailable("the database"))).contains("WARN"));
+        assert_eq!(logged(|| _ = Status::from(Error::NOT_FOUND)), "");
     }
 
     #[test]

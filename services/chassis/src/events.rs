@@ -92,7 +92,7 @@ impl Events {
         let mut events = Vec::new();
         let mut bytes = 0;
         for row in relay::rows_after(&self.pool, after, PAGE).await? {
-            let event = row.envelope(self.producer, &epoch)?;
+            let event = row.envelope(self.producer, &epoch);
             bytes += event.encoded_len();
             if bytes > PAGE_BYTES && !events.is_empty() {
                 break;

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
 use crate::config::Common;
 use crate::db::Db;
 use crate::error::Error;
 use crate::journal::{Journal, Writes};
 use crate::page::Pager;
 use crate::peers::{self, Peers};
-use crate::relay;
-use crate::run::{Boot, Phase, Readiness};
+use crate::run::{Boot, Phase};
+use crate::sampler::Sampler;
+use crate::{relay, retention};
 
 /// How long a service waits for its database at start.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,10 +37,11 @@ impl<W: Writes> Foundation<W> {
         let common = &boot.common;
         let db = Db::open(Common::require(&common.database_url, "database_url")?, common.database_connections, boot.service)?;
         migrate(&db, migrations).await?;
-        boot.clock.observe(db.now().await?);
+        let mut sampler = Sampler::new(db.clone());
+        boot.clock.observe(sampler.now().await?);
         boot.readiness.expect("database");
-        let (clock, readiness, sampled) = (boot.clock.clone(), boot.readiness.clone(), db.clone());
-        boot.tasks.spawn(Phase::Last, "clock", move |stop| sample(sampled, clock, readiness, stop));
+        let (clock, readiness) = (boot.clock.clone(), boot.readiness.clone());
+        boot.tasks.spawn_vital(Phase::Last, "clock", move |stop| sampler.run(clock, readiness, stop));
         let journal = Journal::start(db.clone(), &boot.tasks);
         let peers = Peers::new(boot)?;
         if peers.knows("identity") && boot.service != "identity" {
@@ -51,7 +51,7 @@ impl<W: Writes> Foundation<W> {
         relay::start(boot, &db, nats.clone(), journal.signals().appended.clone());
         let pager = Pager::new(&common.secret()?);
         let retained = db.clone();
-        boot.tasks.spawn(Phase::Intake, "retention", move |stop| retain(retained, stop));
+        boot.tasks.spawn_vital(Phase::Intake, "retention", move |stop| retention::run(retained, stop));
         Ok(Self { db, journal, peers, pager, nats })
     }
 }
@@ -84,50 +84,6 @@ async fn migrate(db: &Db, migrations: &Migrator) -> anyhow::Result<()> {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
             Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// Samples PostgreSQL's clock each second; that is also the check whether the database answers.
-async fn sample(db: Db, clock: Clock, readiness: Readiness, stop: CancellationToken) {
-    loop {
-        let result = tokio::time::timeout(Duration::from_secs(2), db.now()).await;
-        let result = match result {
-            Ok(Ok(now)) => {
-                clock.observe(now);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("it does not answer".to_owned()),
-        };
-        readiness.set("database", result);
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// Removes stored answers after their day and journal rows after their month, a little at a time.
-async fn retain(db: Db, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(600)) => {}
-            () = stop.cancelled() => return,
-        }
-        let removed = async {
-            sqlx::query("DELETE FROM request WHERE ctid IN (SELECT ctid FROM request WHERE at < now() - interval '25 hours' LIMIT 10000)")
-                .execute(db.system())
-                .await?;
-            sqlx::query(
-                "DELETE FROM journal WHERE position IN (SELECT position FROM journal WHERE at < now() - interval '30 days' ORDER BY position LIMIT 10000)",
-            )
-            .execute(db.system())
-            .await?;
-            sqlx::query("DELETE FROM inbox_mark WHERE at < now() - interval '30 days'").execute(db.system()).await
-        };
-        if let Err(error) = removed.await {
-            tracing::warn!(%error, "old rows could not be removed");
         }
     }
 }

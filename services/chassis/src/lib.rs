@@ -41,7 +41,9 @@ pub mod page;
 pub mod peers;
 pub mod random;
 pub mod relay;
+pub mod retention;
 pub mod run;
+mod sampler;
 pub mod settings;
 pub mod telemetry;
 #[cfg(feature = "testing")]

@@ -19,7 +19,7 @@ pub async fn serve<C>(boot: &Boot<C>) -> anyhow::Result<SocketAddr> {
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(move || ready(readiness.clone())))
         .route("/metrics", get(|| async { ([("content-type", "text/plain; version=0.0.4")], telemetry::metrics()) }));
-    boot.tasks.spawn(Phase::Last, "operations", move |stop| async move {
+    boot.tasks.spawn_vital(Phase::Last, "operations", move |stop| async move {
         if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
             tracing::error!(%error, "the operations server ended");
         }

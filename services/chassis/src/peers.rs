@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
-use portico_proto::identity::v1::ListRevocationsRequest;
 use portico_proto::identity::v1::revocation_service_client::RevocationServiceClient;
+use portico_proto::identity::v1::{ListRevocationsRequest, ListRevocationsResponse};
+use time::OffsetDateTime;
 use tonic::body::Body;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
@@ -19,9 +20,10 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use crate::auth::Tokens;
+use crate::clock::{self, Clock};
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::grpc::{Context, SERVICE_TOKEN, SOURCE, grpc_code};
+use crate::grpc::{Context, NOW, SERVICE_TOKEN, SOURCE, grpc_code};
 use crate::run::{Boot, Phase};
 use crate::telemetry;
 
@@ -47,7 +49,7 @@ impl Service<http::Request<Body>> for PeerChannel {
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let Ok(token) = self.tokens.service_token() else {
+        let Ok(token) = self.tokens.service_token(&self.peer) else {
             let refused = Status::from(Error::internal("the service token could not be signed")).into_http();
             return Box::pin(async move { Ok(refused) });
         };
@@ -183,11 +185,17 @@ where
     call().await
 }
 
-/// Asks identity each second what was revoked, for as long as the process serves.
+/// Asks identity each second what was revoked, for as long as the process serves. A replica without a database takes identity's time over with
+/// the answer, and is not ready before the first one: a wall clock of its own may be wrong.
 pub fn follow_revocations<C>(boot: &Boot<C>, peers: &Peers) -> anyhow::Result<()> {
     let client = RevocationServiceClient::new(peers.channel("identity")?);
     let tokens = boot.tokens.clone();
-    boot.tasks.spawn(Phase::Serve, "revocations", move |stop| async move {
+    let clock = boot.common.database_url.is_none().then(|| boot.clock.clone());
+    let readiness = boot.readiness.clone();
+    if clock.is_some() {
+        readiness.expect("clock");
+    }
+    boot.tasks.spawn_vital(Phase::Serve, "revocations", move |stop| async move {
         let mut after = 0;
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -196,8 +204,11 @@ pub fn follow_revocations<C>(boot: &Boot<C>, peers: &Peers) -> anyhow::Result<()
                 _ = tick.tick() => {}
                 () = stop.cancelled() => return,
             }
-            match poll_revocations(client.clone(), &tokens, after).await {
-                Ok(next) => after = next,
+            match poll_revocations(client.clone(), &tokens, clock.as_ref(), after).await {
+                Ok(next) => {
+                    after = next;
+                    readiness.set("clock", Ok(()));
+                }
                 Err(error) => tracing::debug!(%error, "identity did not tell its revocations"),
             }
         }
@@ -205,9 +216,21 @@ pub fn follow_revocations<C>(boot: &Boot<C>, peers: &Peers) -> anyhow::Result<()
     Ok(())
 }
 
-async fn poll_revocations(mut client: RevocationServiceClient<PeerChannel>, tokens: &Tokens, after: i64) -> Result<i64, Error> {
+async fn poll_revocations(
+    mut client: RevocationServiceClient<PeerChannel>,
+    tokens: &Tokens,
+    clock: Option<&Clock>,
+    after: i64,
+) -> Result<i64, Error> {
     let request = own(ListRevocationsRequest { portal: String::new(), after }, Deadline::within(Duration::from_secs(2)))?;
-    let answer = client.list_revocations(request).await.map_err(|status| Error::from_status(&status))?.into_inner();
+    let asked = Instant::now();
+    let answered = client.list_revocations(request).await;
+    if let Some(clock) = clock
+        && let Some(now) = told_time(&answered)
+    {
+        clock.observe(now + asked.elapsed() / 2);
+    }
+    let answer = answered.map_err(|status| Error::from_status(&status))?.into_inner();
     for session in answer.ended_sessions.iter().filter_map(|id| crate::ids::parse_uuid(id).ok()) {
         tokens.revocations().end_session(session);
     }
@@ -217,4 +240,16 @@ async fn poll_revocations(mut client: RevocationServiceClient<PeerChannel>, toke
         }
     }
     Ok(answer.next)
+}
+
+/// The peer's time: in the answer, or with the refusal of a token that it takes for expired, without which a clock that is behind would
+/// never be put right.
+fn told_time(answered: &Result<tonic::Response<ListRevocationsResponse>, Status>) -> Option<OffsetDateTime> {
+    match answered {
+        Ok(answer) => answer.get_ref().now.as_ref().and_then(clock::from_proto),
+        Err(status) => {
+            let milliseconds: i128 = status.metadata().get(NOW)?.to_str().ok()?.parse().ok()?;
+            OffsetDateTime::from_unix_timestamp_nanos(milliseconds.checked_mul(1_000_000)?).ok()
+        }
+    }
 }

@@ -6,13 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, stream};
+use opentelemetry::metrics::Gauge;
 use portico_proto::events::v1::{Envelope, EventBody};
 use prost::Message;
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
@@ -20,7 +23,7 @@ use uuid::Uuid;
 use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::error::Error;
-use crate::lease::{self, Lease};
+use crate::lease::Lease;
 use crate::run::{Boot, Phase};
 use crate::telemetry;
 
@@ -34,6 +37,12 @@ const REWIND: i64 = 1000;
 const STREAM_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Pause after the broker refused.
 const BACKOFF: Duration = Duration::from_millis(500);
+/// How long one page may take, with the broker's answers.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// What a page may still take when the process ends: the next leader publishes it again.
+const LAST_PATIENCE: Duration = Duration::from_millis(1500);
+/// The relay warns when it has not published for so long, and again each time.
+const SILENT: Duration = Duration::from_secs(30);
 
 /// The name of a producer's stream.
 pub fn stream_name(prefix: &str, producer: &str) -> String {
@@ -62,8 +71,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn envelope(self, producer: &str, epoch: &str) -> Result<Envelope, Error> {
-        Ok(Envelope {
+    /// A body that this version can't read is left out, loudly: consumers then take the event as one of a kind that they do not know, and
+    /// nobody stands still.
+    pub(crate) fn envelope(self, producer: &str, epoch: &str) -> Envelope {
+        let body = EventBody::decode(self.body.as_slice());
+        if let Err(error) = &body {
+            tracing::error!(position = self.position, %error, "an event's body can't be read; it is told without it");
+        }
+        Envelope {
             event_id: self.event_id.to_string(),
             portal: self.portal,
             producer: producer.to_owned(),
@@ -76,8 +91,8 @@ impl Row {
             at: Some(clock::to_proto(self.at)),
             actor: self.actor,
             traceparent: self.traceparent,
-            body: Some(EventBody::decode(self.body.as_slice()).map_err(Error::internal)?),
-        })
+            body: body.ok(),
+        }
     }
 }
 
@@ -100,11 +115,16 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, nats: async_nats::Client, appended: Arc
         lease: Lease::new(db.system().clone(), "relay", boot.common.replica.clone()),
         clock: boot.clock.clone(),
         stream_known: false,
+        failing_since: None,
+        backlog: telemetry::meter()
+            .i64_gauge("portico.relay.backlog")
+            .with_description("Events that are not handed to the broker yet.")
+            .build(),
     };
     let listener = db.clone();
     let wake = appended.clone();
-    boot.tasks.spawn(Phase::Relay, "relay wake", move |stop| listen(listener, wake, stop));
-    boot.tasks.spawn(Phase::Relay, "relay", move |stop| relay.run(appended, stop));
+    boot.tasks.spawn_vital(Phase::Relay, "relay wake", move |stop| listen(listener, wake, stop));
+    boot.tasks.spawn_vital(Phase::Relay, "relay", move |stop| relay.run(appended, stop));
 }
 
 /// Passes on the notification that every append sends, so that the leader also publishes what another replica appended.
@@ -136,29 +156,32 @@ struct Relay {
     lease: Lease,
     clock: Clock,
     stream_known: bool,
+    /// Since when nothing could be published, and when that was last said.
+    failing_since: Option<(Instant, Instant)>,
+    backlog: Gauge<i64>,
 }
 
 impl Relay {
     async fn run(mut self, appended: Arc<Notify>, stop: CancellationToken) {
-        let mut held = None;
-        let mut renewed = tokio::time::Instant::now() - lease::LIFE;
+        let mut held;
         loop {
             let stopping = stop.is_cancelled();
-            if renewed.elapsed() >= lease::RENEW {
-                held = self.lease.hold().await.unwrap_or(None);
-                renewed = tokio::time::Instant::now();
-            }
+            held = self.lease.keep().await.unwrap_or(None);
             let progressed = match held {
-                Some(term) => self.pass(term).await,
+                Some(term) => self.pass_in_time(term, &stop).await,
                 None => Ok(false),
             };
             match progressed {
                 Ok(true) => continue,
-                Ok(false) if stopping => break,
-                Err(_) if stopping => break,
+                _ if stopping => break,
+                // It had its time after the signal; a second try would cost the time to give the lease back.
+                Err(error) if stop.is_cancelled() => {
+                    self.complain(&error);
+                    break;
+                }
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::debug!(%error, "the relay could not publish");
+                    self.complain(&error);
                     tokio::select! {
                         () = tokio::time::sleep(BACKOFF) => {}
                         () = stop.cancelled() => {}
@@ -177,11 +200,42 @@ impl Relay {
         }
     }
 
+    /// The broker's client waits for a broker that is away for as long as it likes; the lease and the end of the process do not.
+    async fn pass_in_time(&mut self, term: i64, stop: &CancellationToken) -> Result<bool, Error> {
+        let stop = stop.clone();
+        let ending = async move {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_PATIENCE).await;
+        };
+        let passed = tokio::select! {
+            passed = tokio::time::timeout(PATIENCE, self.pass(term)) => passed.ok(),
+            () = ending => None,
+        };
+        passed.unwrap_or_else(|| {
+            self.stream_known = false;
+            Err(Error::Unavailable("the broker"))
+        })
+    }
+
+    /// A broker that is away for a moment is no news; consumers heal over gRPC meanwhile.
+    fn complain(&mut self, error: &Error) {
+        let now = Instant::now();
+        let (since, said) = *self.failing_since.get_or_insert((now, now));
+        if said.elapsed() >= SILENT {
+            self.failing_since = Some((since, now));
+            tracing::warn!(%error, seconds = since.elapsed().as_secs(), "the relay can't publish");
+        } else {
+            tracing::debug!(%error, "the relay could not publish");
+        }
+    }
+
     /// Publishes one page; true when there was something.
     async fn pass(&mut self, term: i64) -> Result<bool, Error> {
         let (mut published, head, epoch): (i64, i64, Uuid) =
             sqlx::query_as("SELECT r.published, h.position, h.epoch FROM relay r, journal_head h").fetch_one(&self.pool).await?;
+        self.backlog.record(head - published, &[]);
         if published >= head {
+            self.failing_since = None;
             return Ok(false);
         }
         if !self.stream_known {
@@ -191,7 +245,7 @@ impl Relay {
         let Some(last) = rows.last().map(|row| row.position) else { return Ok(false) };
         let mut acks = Vec::with_capacity(rows.len());
         for row in rows {
-            acks.push(self.publish(row.envelope(self.producer, &epoch.to_string())?).await?);
+            acks.push(self.publish(row.envelope(self.producer, &epoch.to_string())).await?);
         }
         for ack in acks {
             if let Err(error) = ack.await {
@@ -201,6 +255,7 @@ impl Relay {
             }
         }
         self.mark(term, last).await?;
+        self.failing_since = None;
         Ok(true)
     }
 
@@ -257,7 +312,12 @@ impl Relay {
             duplicate_window: Duration::from_secs(120),
             ..Default::default()
         };
-        let existed = self.jetstream.get_stream(&name).await.is_ok();
+        let existed = match self.jetstream.get_stream(&name).await {
+            Ok(_) => true,
+            Err(error) if is_not_found(&error) => false,
+            // A broker that is away or busy has not lost anything.
+            Err(_) => return Err(Error::Unavailable("the broker")),
+        };
         if !existed {
             self.jetstream.get_or_create_stream(config).await.map_err(|_| Error::Unavailable("the broker"))?;
         }
@@ -270,4 +330,8 @@ impl Relay {
         self.mark(term, rewound).await?;
         Ok(rewound)
     }
+}
+
+fn is_not_found(error: &GetStreamError) -> bool {
+    matches!(error.kind(), GetStreamErrorKind::JetStream(refusal) if refusal.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
 }

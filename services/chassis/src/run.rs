@@ -2,13 +2,15 @@
 //!
 //! Shutdown: not ready → accept a little longer → stop timers and inbox → end streams and drain requests → entities → journal → the
 //! relay's last pass → exit, all under 30 seconds.
+//!
+//! A vital task that panics makes the replica not ready and ends the process: whoever supervises it starts it again, and every task with it.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -37,52 +39,115 @@ pub enum Phase {
     Last,
 }
 
+/// The whole shutdown, from the signal to the exit: a supervisor kills after 30 seconds.
+const BUDGET: Duration = Duration::from_secs(28);
+/// How long tracing may take to send its last spans, after [`BUDGET`].
+const LAST_SPANS: Duration = Duration::from_secs(1);
+/// What each phase may take; [`Phase::Serve`] gets what the others and the draining leave of the budget, at most this.
 const PHASES: [(Phase, Duration); 6] = [
-    (Phase::Intake, Duration::from_secs(5)),
-    (Phase::Serve, Duration::from_secs(15)),
+    (Phase::Intake, Duration::from_secs(4)),
+    (Phase::Serve, Duration::from_secs(12)),
     (Phase::Entities, Duration::from_secs(3)),
     (Phase::Journal, Duration::from_secs(2)),
     (Phase::Relay, Duration::from_secs(2)),
     (Phase::Last, Duration::from_secs(1)),
 ];
+/// What a process answers that ended because a vital task panicked: EX_SOFTWARE.
+const BROKEN: u8 = 70;
 
 /// Starts tasks and ends them in order. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Tasks(Arc<BTreeMap<Phase, (TaskTracker, CancellationToken)>>);
+pub struct Tasks(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    phases: BTreeMap<Phase, (TaskTracker, CancellationToken)>,
+    readiness: Readiness,
+    broken: CancellationToken,
+    /// The vital task that broke first.
+    culprit: OnceLock<&'static str>,
+}
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self(Arc::new(PHASES.iter().map(|(phase, _)| (*phase, Default::default())).collect()))
+        Self::new(Readiness::default())
     }
 }
 
 impl Tasks {
-    /// Runs a named task; `task` gets the token that tells it to end. A panic ends this task alone and is logged.
-    #[allow(clippy::disallowed_methods, reason = "the one place where tasks are spawned")]
+    /// No tasks yet; a vital one that breaks makes `readiness` fail.
+    pub fn new(readiness: Readiness) -> Self {
+        let phases = PHASES.iter().map(|(phase, _)| (*phase, Default::default())).collect();
+        Self(Arc::new(Inner { phases, readiness, broken: CancellationToken::new(), culprit: OnceLock::new() }))
+    }
+
+    /// Runs a named task that the replica can do without: a connection, an entity. `task` gets the token that tells it to end. A panic ends
+    /// this task alone and is logged.
     pub fn spawn<F>(&self, phase: Phase, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Some((tracker, stop)) = self.0.get(&phase) else { return };
+        self.run(phase, name, false, task);
+    }
+
+    /// Runs a named task that there is one of and without which the replica is of no use: the journal's writer, an inbox, a follower. Its
+    /// panic makes the replica not ready and ends the process ([`Tasks::broken`]).
+    pub fn spawn_vital<F>(&self, phase: Phase, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.run(phase, name, true, task);
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the one place where tasks are spawned")]
+    fn run<F>(&self, phase: Phase, name: &'static str, vital: bool, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some((tracker, stop)) = self.0.phases.get(&phase) else { return };
         let handle = tokio::spawn(task(stop.clone()));
+        let tasks = self.clone();
         tracker.spawn(async move {
             if let Err(error) = handle.await
                 && error.is_panic()
             {
                 tracing::error!(task = name, "a task panicked");
+                if vital {
+                    tasks.fail(name);
+                }
             }
         });
     }
 
+    /// Says that something vital ended that can't be begun again here; the process ends.
+    pub fn fail(&self, name: &'static str) {
+        if self.0.culprit.set(name).is_ok() {
+            self.0.readiness.set("tasks", Err(format!("{name} broke down")));
+            self.0.broken.cancel();
+        }
+    }
+
+    /// Waits until a vital task breaks; tells which.
+    pub async fn broken(&self) -> &'static str {
+        self.0.broken.cancelled().await;
+        self.0.culprit.get().copied().unwrap_or("a task")
+    }
+
     /// The token of a phase, for servers that take one.
     pub fn stopping(&self, phase: Phase) -> CancellationToken {
-        self.0.get(&phase).map(|(_, token)| token.clone()).unwrap_or_default()
+        self.0.phases.get(&phase).map(|(_, token)| token.clone()).unwrap_or_default()
     }
 
     /// Ends all tasks, phase by phase; one that does not end in its time is left behind.
     pub async fn shut_down(&self) {
+        self.shut_down_within(BUDGET).await;
+    }
+
+    async fn shut_down_within(&self, budget: Duration) {
+        let others: Duration = PHASES.iter().filter(|(phase, _)| *phase != Phase::Serve).map(|(_, patience)| *patience).sum();
         for (phase, patience) in PHASES {
-            let Some((tracker, stop)) = self.0.get(&phase) else { continue };
+            let Some((tracker, stop)) = self.0.phases.get(&phase) else { continue };
+            let patience = if phase == Phase::Serve { patience.min(budget.saturating_sub(others)) } else { patience };
             stop.cancel();
             tracker.close();
             if tokio::time::timeout(patience, tracker.wait()).await.is_err() {
@@ -165,18 +230,9 @@ impl<C> Boot<C> {
     pub fn new(service: &'static str, common: Common, config: C, clock: Clock, random: Random) -> anyhow::Result<Self> {
         let keys = Keys::read(&common.keys_dir, service)?;
         let tokens = Tokens::new(keys.clone(), clock.clone(), Revocations::default());
-        Ok(Self {
-            service,
-            common,
-            config,
-            clock,
-            random,
-            tasks: Tasks::default(),
-            readiness: Readiness::default(),
-            keys,
-            tokens,
-            inboxes: Inboxes::default(),
-        })
+        let readiness = Readiness::default();
+        let tasks = Tasks::new(readiness.clone());
+        Ok(Self { service, common, config, clock, random, tasks, readiness, keys, tokens, inboxes: Inboxes::default() })
     }
 }
 
@@ -196,22 +252,25 @@ pub struct Running {
 }
 
 impl Running {
-    /// Ends the service in order; `drain` is how long it keeps accepting after it said that it is not ready.
+    /// Ends the service in order, within 28 seconds; `drain` is how long it keeps accepting after it said that it is not ready, at most
+    /// [`crate::config::LONGEST_DRAIN`] seconds.
     pub async fn stop(self, drain: Duration) {
+        let drain = drain.min(Duration::from_secs(crate::config::LONGEST_DRAIN));
         self.readiness.drain();
         tokio::time::sleep(drain).await;
-        self.tasks.shut_down().await;
+        self.tasks.shut_down_within(BUDGET.saturating_sub(drain)).await;
     }
 }
 
-/// `main` of a service: configuration, telemetry, start, wait for a signal, shut down. The exit code is 1 when it can't start.
+/// `main` of a service: configuration, telemetry, start, wait for a signal, shut down. The exit code is 1 when it can't start and 70 when a
+/// vital task broke down.
 pub fn main<C, F>(service: &'static str, start: impl FnOnce(Boot<C>) -> F) -> ExitCode
 where
     C: ServiceConfig,
     F: Future<Output = anyhow::Result<Running>>,
 {
     match run(service, start) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(service, &error);
             ExitCode::FAILURE
@@ -225,26 +284,43 @@ fn complain(service: &str, error: &anyhow::Error) {
     eprintln!("portico-{service}: {error:#}");
 }
 
-fn run<C, F>(service: &'static str, start: impl FnOnce(Boot<C>) -> F) -> anyhow::Result<()>
+fn run<C, F>(service: &'static str, start: impl FnOnce(Boot<C>) -> F) -> anyhow::Result<ExitCode>
 where
     C: ServiceConfig,
     F: Future<Output = anyhow::Result<Running>>,
 {
     let (common, config) = crate::config::load::<C>()?;
+    common.check(service)?;
     install_tls();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async move {
+    let ended = runtime.block_on(async move {
         let telemetry = crate::telemetry::start(service, &common)?;
         let drain = Duration::from_secs(common.drain_seconds);
         let boot = Boot::new(service, common, config, Clock::start(), Random::from_os())?;
         let running = start(boot).await?;
         tracing::info!(grpc = ?running.grpc, http = ?running.http, operations = ?running.operations, "started");
-        wait_for_signal().await?;
+        let tasks = running.tasks.clone();
+        let code = tokio::select! {
+            signal = wait_for_signal() => { signal?; ExitCode::SUCCESS }
+            task = tasks.broken() => {
+                tracing::error!(task, "the process ends so that it is started again");
+                ExitCode::from(BROKEN)
+            }
+        };
         tracing::info!("stopping");
         running.stop(drain).await;
-        telemetry.stop();
-        Ok(())
-    })
+        // Spans that a dead collector does not take are lost; the exit does not wait for it.
+        let _ = tokio::time::timeout(LAST_SPANS, flush(telemetry)).await;
+        Ok(code)
+    });
+    // What did not end in its time is left behind here too.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn flush(telemetry: crate::telemetry::Telemetry) {
+    // Sending blocks; it ends with the process at the latest.
+    let _ = tokio::task::spawn_blocking(move || telemetry.stop()).await;
 }
 
 /// Settles what cryptography TLS uses in this process. Every program and test that makes an HTTP client does it first.
@@ -262,4 +338,36 @@ async fn wait_for_signal() -> std::io::Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_takes_less_than_thirty_seconds_whatever_hangs() {
+        for drain in [0, 5, 10, 3600] {
+            let tasks = Tasks::default();
+            for (phase, _) in PHASES {
+                tasks.spawn(phase, "stuck", |_| std::future::pending());
+            }
+            let running = Running { grpc: None, http: None, operations: None, tasks, readiness: Readiness::default() };
+            let begun = tokio::time::Instant::now();
+            running.stop(Duration::from_secs(drain)).await;
+            assert!(begun.elapsed() + LAST_SPANS < Duration::from_secs(30), "{:?} with {drain} s of draining", begun.elapsed());
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_vital_task_takes_the_replica_down() {
+        let readiness = Readiness::default();
+        let tasks = Tasks::new(readiness.clone());
+        let panicking = |_| async { assert!(std::hint::black_box(false), "the test asked for it") };
+        tasks.spawn(Phase::Entities, "ticket", panicking);
+        tokio::time::timeout(Duration::from_millis(50), tasks.broken()).await.unwrap_err();
+        assert!(readiness.failing().is_empty());
+        tasks.spawn_vital(Phase::Journal, "journal", panicking);
+        assert_eq!(tasks.broken().await, "journal");
+        assert_eq!(readiness.failing(), [("tasks".to_owned(), "journal broke down".to_owned())]);
+    }
 }

@@ -8,11 +8,12 @@ mod service;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portico_proto::identity::v1::ListSettingsRequest;
 use portico_proto::identity::v1::portals_service_client::PortalsServiceClient;
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::db::Db;
@@ -20,13 +21,20 @@ use crate::deadline::Deadline;
 use crate::error::{Error, FieldError};
 use crate::ids::PortalId;
 use crate::peers::{self, PeerChannel, Peers};
-use crate::run::{Boot, Phase};
+use crate::run::{Boot, Phase, Readiness};
 
 pub use check::Check;
 pub use service::{PERMISSIONS, service};
 
 /// How often identity is asked: a change is effective everywhere within two seconds.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How long identity may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A portal that identity did not know is not asked for again within this time, whoever wants it.
+const MISS: Duration = Duration::from_secs(1);
+/// Unknown portals that are remembered; beyond this all are forgotten.
+const MISSES: usize = 10_000;
 
 /// A service's part of the settings document.
 pub trait FromDocument: Sized + Send + Sync + 'static {
@@ -53,11 +61,30 @@ pub struct Settings<T> {
     portals: Arc<RwLock<HashMap<PortalId, Arc<PortalSettings<T>>>>>,
     client: PortalsServiceClient<PeerChannel>,
     pool: Option<PgPool>,
+    /// Held while identity is asked, so that many who miss ask once.
+    polled: Arc<Mutex<Polled>>,
+    /// Portals that identity did not know, and when it was asked.
+    missed: Arc<RwLock<HashMap<PortalId, Instant>>>,
+}
+
+/// How far identity's feed was read.
+#[derive(Default)]
+struct Polled {
+    /// When the last poll that went well began.
+    at: Option<Instant>,
+    /// The version of the last item, also of one that could not be read.
+    version: i64,
 }
 
 impl<T> Clone for Settings<T> {
     fn clone(&self) -> Self {
-        Self { portals: self.portals.clone(), client: self.client.clone(), pool: self.pool.clone() }
+        Self {
+            portals: self.portals.clone(),
+            client: self.client.clone(),
+            pool: self.pool.clone(),
+            polled: self.polled.clone(),
+            missed: self.missed.clone(),
+        }
     }
 }
 
@@ -75,20 +102,42 @@ impl<T: FromDocument> Settings<T> {
             portals: Arc::default(),
             client: PortalsServiceClient::new(peers.channel("identity")?),
             pool: db.map(|db| db.system().clone()),
+            polled: Arc::default(),
+            missed: Arc::default(),
         };
         settings.load().await?;
-        let follower = settings.clone();
-        boot.tasks.spawn(Phase::Serve, "settings", move |stop| follower.run(stop));
+        // Copies of before are good enough to begin with; a replica without any waits for identity.
+        if settings.is_empty() {
+            boot.readiness.expect("settings");
+        }
+        let (follower, readiness) = (settings.clone(), boot.readiness.clone());
+        boot.tasks.spawn_vital(Phase::Serve, "settings", move |stop| follower.run(readiness, stop));
         Ok(settings)
     }
 
-    /// The settings of a portal; on a miss identity is asked once. `NOT_FOUND` when there is no such portal.
+    fn is_empty(&self) -> bool {
+        self.portals.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The settings of a portal; on a miss identity is asked once. `NOT_FOUND` when there is no such portal, or when there was none within
+    /// the last second.
     pub async fn get(&self, portal: &PortalId) -> Result<Arc<PortalSettings<T>>, Error> {
         if let Some(known) = self.known(portal) {
             return Ok(known);
         }
+        let asked = Instant::now();
+        if self.missed.read().unwrap_or_else(PoisonError::into_inner).get(portal).is_some_and(|at| asked.duration_since(*at) < MISS) {
+            return Err(Error::NOT_FOUND);
+        }
         self.poll().await?;
-        self.known(portal).ok_or(Error::NOT_FOUND)
+        self.known(portal).ok_or_else(|| {
+            let mut missed = self.missed.write().unwrap_or_else(PoisonError::into_inner);
+            if missed.len() >= MISSES {
+                missed.clear();
+            }
+            missed.insert(portal.clone(), asked);
+            Error::NOT_FOUND
+        })
     }
 
     /// The settings of a portal, if they are here.
@@ -106,7 +155,7 @@ impl<T: FromDocument> Settings<T> {
         Ok(())
     }
 
-    async fn run(self, stop: CancellationToken) {
+    async fn run(self, readiness: Readiness, stop: CancellationToken) {
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -114,32 +163,60 @@ impl<T: FromDocument> Settings<T> {
                 _ = tick.tick() => {}
                 () = stop.cancelled() => return,
             }
-            if let Err(error) = self.poll().await {
-                tracing::debug!(%error, "identity did not tell the settings");
+            match self.poll().await {
+                Ok(()) => readiness.set("settings", Ok(())),
+                Err(error) => tracing::debug!(%error, "identity did not tell the settings"),
             }
         }
     }
 
-    /// Asks for what is newer than the newest known.
+    /// Asks for everything that is newer than the newest known.
     async fn poll(&self) -> Result<(), Error> {
-        let after_version =
-            self.portals.read().unwrap_or_else(PoisonError::into_inner).values().map(|known| known.version).max().unwrap_or(0);
-        let request = peers::own(ListSettingsRequest { portal: String::new(), after_version }, Deadline::within(Duration::from_secs(2)))?;
+        let wanted = Instant::now();
+        let mut polled = self.polled.lock().await;
+        if polled.at.is_some_and(|at| at >= wanted) {
+            // Somebody else's poll, begun after the wish, answers it too.
+            return Ok(());
+        }
+        let began = Instant::now();
+        let newest = self.portals.read().unwrap_or_else(PoisonError::into_inner).values().map(|known| known.version).max().unwrap_or(0);
+        polled.version = polled.version.max(newest);
+        while let Some(last) = self.page(polled.version).await? {
+            if last == polled.version {
+                break;
+            }
+            polled.version = last;
+        }
+        polled.at = Some(began);
+        Ok(())
+    }
+
+    /// Takes over one page; returns the version of its last item, `None` when there was none. An item that can't be read is left out: the
+    /// portal keeps the settings that it had, and the others do not wait for it.
+    async fn page(&self, after_version: i64) -> Result<Option<i64>, Error> {
+        let request = peers::own(ListSettingsRequest { portal: String::new(), after_version }, Deadline::within(PATIENCE))?;
         let answer = self.client.clone().list_settings(request).await.map_err(|status| Error::from_status(&status))?.into_inner();
         if answer.settings.iter().any(|item| item.version <= after_version) {
             self.forget().await?;
         }
+        let last = answer.settings.iter().map(|item| item.version).max();
         for item in answer.settings {
-            let row = Row {
-                portal: item.portal.parse().map_err(|_| Error::internal("settings of no portal"))?,
-                version: item.version,
-                title: item.title,
-                document: serde_json::from_str(&item.settings_json).map_err(Error::internal)?,
+            let (portal, document) = match (item.portal.parse(), serde_json::from_str(&item.settings_json)) {
+                (Ok(portal), Ok(document)) => (portal, document),
+                _ => {
+                    tracing::error!(
+                        portal = item.portal,
+                        version = item.version,
+                        "a portal's settings can't be read; it keeps those it had"
+                    );
+                    continue;
+                }
             };
+            let row = Row { portal, version: item.version, title: item.title, document };
             self.keep(&row).await?;
             self.remember(&row);
         }
-        Ok(())
+        Ok(last)
     }
 
     /// Identity's database was restored: what is known here may be newer than what holds.

@@ -121,7 +121,7 @@ impl Stage {
             grpc_listen: any,
             operations_listen: any,
             database_url,
-            database_connections: 8,
+            database_connections: 12,
             nats_url: Some(Secret::new(self.nats.clone())),
             nats_prefix: format!("{}_", self.name),
             // A peer that the test has not started has an address where nobody listens: it is down.
@@ -164,7 +164,7 @@ impl Stage {
     /// A request of a service in its own name.
     pub fn as_service<T>(&self, service: &str, message: T) -> Request<T> {
         let keys = Keys::read(&self.path("keys"), service).unwrap();
-        let token = Tokens::new(keys, Clock::start(), Revocations::default()).service_token().unwrap();
+        let token = Tokens::new(keys, Clock::start(), Revocations::default()).service_token_for(SERVICES).unwrap();
         let mut request = Request::new(message);
         request.set_timeout(Duration::from_secs(10));
         request.metadata_mut().insert(SERVICE_TOKEN, token.parse().unwrap());
@@ -230,4 +230,17 @@ where
         assert!(begun.elapsed() < Duration::from_secs(30), "waited thirty seconds for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The tables of a database that neither row-level security protects nor `portico_share` made common: none, or a migration forgot.
+pub async fn unfenced(conn: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(
+        "SELECT relname::text FROM pg_class \
+          WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND relname <> '_sqlx_migrations' \
+            AND NOT (relrowsecurity AND relforcerowsecurity) AND coalesce(obj_description(oid, 'pg_class'), '') NOT LIKE 'shared:%' \
+          ORDER BY relname",
+    )
+    .fetch_all(conn)
+    .await
+    .unwrap()
 }

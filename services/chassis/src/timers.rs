@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use opentelemetry::metrics::Histogram;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -19,12 +20,20 @@ use crate::ids::PortalId;
 use crate::run::{Boot, Phase};
 use crate::telemetry;
 
-/// Timers claimed at once.
-const PAGE: i64 = 128;
-/// Timers in work at once.
+/// Timers in work at once. No more are claimed than can be worked on, so that a slow one delays only itself.
 const AT_ONCE: usize = 16;
+/// Places that are free before timers are claimed again: one look for several.
+const FREE: usize = 4;
 /// How long a claimed timer is left to its replica.
 const CLAIM: Duration = Duration::from_secs(30);
+/// How long one timer may take: it ends before its claim does.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long PostgreSQL may take to answer.
+const DATABASE: Duration = Duration::from_secs(5);
+/// The longest pause before a timer is tried again that failed because something was away: it fires soon after that is back.
+const SHORT_PAUSE: f64 = 15.0;
+/// The longest pause before a timer is tried again that can't take effect.
+const LONG_PAUSE: f64 = 256.0;
 /// When nobody wakes the timers they look by themselves.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -60,8 +69,8 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, armed: Arc<Notify>, handler: Arc<dyn Ti
         .with_unit("s")
         .with_description("How long after they were due timers took effect.")
         .build();
-    let timers = Timers { pool: db.system().clone(), handler, lateness };
-    boot.tasks.spawn(Phase::Intake, "timers", move |stop| timers.run(armed, stop));
+    let timers = Arc::new(Timers { pool: db.system().clone(), handler, lateness });
+    boot.tasks.spawn_vital(Phase::Intake, "timers", move |stop| async move { timers.run(armed, stop).await });
 }
 
 struct Timers {
@@ -71,35 +80,53 @@ struct Timers {
 }
 
 impl Timers {
-    async fn run(self, armed: Arc<Notify>, stop: CancellationToken) {
+    /// Keeps [`AT_ONCE`] timers in work while there are due ones.
+    async fn run(&self, armed: Arc<Notify>, stop: CancellationToken) {
+        let mut working = FuturesUnordered::new();
+        let mut look = true;
         while !stop.is_cancelled() {
-            match self.claim().await {
-                Ok(due) if !due.is_empty() => {
-                    futures_util::stream::iter(due).for_each_concurrent(AT_ONCE, |timer| self.traced(timer)).await;
-                    continue;
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "timers could not be read"),
+            let free = AT_ONCE.saturating_sub(working.len());
+            if look && free >= FREE {
+                let due = self.claim_while(free, &mut working).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "timers could not be read");
+                    Vec::new()
+                });
+                look = due.len() == free;
+                working.extend(due.into_iter().map(|timer| self.traced(timer)));
             }
             tokio::select! {
-                () = armed.notified() => {}
-                () = tokio::time::sleep(TICK) => {}
+                Some(()) = working.next(), if !working.is_empty() => {}
+                () = armed.notified() => look = true,
+                () = tokio::time::sleep(TICK) => look = true,
                 () = stop.cancelled() => {}
+            }
+        }
+        // What was begun is ended; the rest comes again when its claim ends.
+        while working.next().await.is_some() {}
+    }
+
+    /// Claims while others go on: those hold connections of the pool, or wait for one before the claim does.
+    async fn claim_while<F: Future<Output = ()>>(&self, most: usize, working: &mut FuturesUnordered<F>) -> Result<Vec<DueTimer>, Error> {
+        let mut claiming = std::pin::pin!(self.claim(most));
+        loop {
+            tokio::select! {
+                claimed = &mut claiming => return claimed,
+                Some(()) = working.next(), if !working.is_empty() => {}
             }
         }
     }
 
     /// The claim commits before anything is done, so that a dying replica's timers come back after [`CLAIM`].
-    async fn claim(&self) -> Result<Vec<DueTimer>, Error> {
-        Ok(sqlx::query_as(
+    async fn claim(&self, most: usize) -> Result<Vec<DueTimer>, Error> {
+        let claiming = sqlx::query_as(
             "UPDATE timer SET next_at = clock_timestamp() + make_interval(secs => $1), attempts = attempts + 1 \
               WHERE id IN (SELECT id FROM timer WHERE next_at <= clock_timestamp() ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED) \
              RETURNING id, portal, kind, aggregate_id, due_at, attempts - 1 AS attempts",
         )
         .bind(CLAIM.as_secs_f64())
-        .bind(PAGE)
-        .fetch_all(&self.pool)
-        .await?)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool);
+        Ok(tokio::time::timeout(DATABASE, claiming).await.map_err(|_| Error::Unavailable("the database does not answer"))??)
     }
 
     /// What a timer does days later is a trace of its own.
@@ -110,30 +137,53 @@ impl Timers {
 
     async fn fire(&self, timer: DueTimer) {
         let (id, attempts, due_at) = (timer.id, timer.attempts, timer.due_at);
-        let settled = match self.handler.fire(timer).await {
-            Ok(()) => sqlx::query("DELETE FROM timer WHERE id = $1").bind(id).execute(&self.pool).await,
+        let fired = tokio::time::timeout(PATIENCE, self.handler.fire(timer)).await.unwrap_or(Err(Error::Deadline));
+        let settled = match fired {
+            Ok(()) => tokio::time::timeout(DATABASE, self.done(id, due_at)).await,
             Err(error) => {
                 tracing::warn!(timer = %id, attempts, %error, "a timer did not take effect");
-                let pause = f64::from(1 << attempts.clamp(0, 8));
-                sqlx::query("UPDATE timer SET next_at = clock_timestamp() + make_interval(secs => $2) WHERE id = $1")
-                    .bind(id)
-                    .bind(pause)
-                    .execute(&self.pool)
-                    .await
+                tokio::time::timeout(DATABASE, self.postpone(id, pause(attempts, error.is_transient()))).await
             }
         };
+        // The claim ends by itself and the timer comes again; its effect is once by its id.
         match settled {
-            Ok(_) => self.record(due_at).await,
-            // The claim ends by itself and the timer comes again; its effect is once by its id.
-            Err(error) => tracing::warn!(timer = %id, %error, "a timer could not be settled"),
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(timer = %id, %error, "a timer could not be settled"),
+            Err(_) => tracing::warn!(timer = %id, "a timer could not be settled in time"),
         }
     }
 
-    async fn record(&self, due_at: OffsetDateTime) {
-        let late: Result<f64, _> =
-            sqlx::query_scalar("SELECT extract(epoch FROM clock_timestamp() - $1)::float8").bind(due_at).fetch_one(&self.pool).await;
-        if let Ok(late) = late {
-            self.lateness.record(late, &[]);
-        }
+    async fn done(&self, id: Uuid, due_at: OffsetDateTime) -> Result<(), Error> {
+        // Its effect has removed it already, if there was one to commit.
+        let sql = "WITH gone AS (DELETE FROM timer WHERE id = $1) SELECT extract(epoch FROM clock_timestamp() - $2)::float8";
+        let late: f64 = sqlx::query_scalar(sql).bind(id).bind(due_at).fetch_one(&self.pool).await?;
+        self.lateness.record(late, &[]);
+        Ok(())
+    }
+
+    async fn postpone(&self, id: Uuid, seconds: f64) -> Result<(), Error> {
+        sqlx::query("UPDATE timer SET next_at = clock_timestamp() + make_interval(secs => $2) WHERE id = $1")
+            .bind(id)
+            .bind(seconds)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Seconds until a timer is tried again that was tried `attempts` times before.
+fn pause(attempts: i32, is_transient: bool) -> f64 {
+    let doubled = f64::from(1 << attempts.clamp(0, 8));
+    doubled.min(if is_transient { SHORT_PAUSE } else { LONG_PAUSE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause;
+
+    #[test]
+    fn what_is_away_delays_a_timer_by_fifteen_seconds_at_most() {
+        assert_eq!([0, 1, 2, 3, 4, 20].map(|attempts| pause(attempts, true)), [1.0, 2.0, 4.0, 8.0, 15.0, 15.0]);
+        assert_eq!([0, 4, 20].map(|attempts| pause(attempts, false)), [1.0, 16.0, 256.0]);
     }
 }

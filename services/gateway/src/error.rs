@@ -145,11 +145,7 @@ impl Problem {
 
     fn log(&self) {
         if let Self::Error(error) = self {
-            match error.log_level() {
-                tracing::Level::ERROR => tracing::error!(code = error.code(), %error, "request failed"),
-                tracing::Level::WARN => tracing::warn!(code = error.code(), %error, "request failed"),
-                _ => tracing::debug!(code = error.code(), "request refused"),
-            }
+            error.log();
         }
     }
 }

@@ -98,7 +98,7 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 
 fn sweep_limits(boot: &Boot<Config>, state: &AppState) {
     let state = state.clone();
-    boot.tasks.spawn(Phase::Serve, "limits", move |stop| async move {
+    boot.tasks.spawn_vital(Phase::Serve, "limits", move |stop| async move {
         let mut tick = tokio::time::interval(Duration::from_secs(60));
         loop {
             tokio::select! {
@@ -112,7 +112,7 @@ fn sweep_limits(boot: &Boot<Config>, state: &AppState) {
 /// Uploads that nobody claimed are deleted.
 fn sweep_staging(boot: &Boot<Config>, state: &AppState) {
     let state = state.clone();
-    boot.tasks.spawn(Phase::Intake, "staging", move |stop| async move {
+    boot.tasks.spawn_vital(Phase::Intake, "staging", move |stop| async move {
         let mut tick = tokio::time::interval(Duration::from_secs(3600));
         loop {
             tokio::select! {

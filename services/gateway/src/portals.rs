@@ -85,7 +85,7 @@ impl Portals {
     pub fn follow<C>(&self, boot: &Boot<C>, clients: &Clients) {
         let (portals, clients, readiness) = (self.clone(), clients.clone(), boot.readiness.clone());
         readiness.expect("settings");
-        boot.tasks.spawn(Phase::Serve, "settings", move |stop| async move {
+        boot.tasks.spawn_vital(Phase::Serve, "settings", move |stop| async move {
             let mut version = 0;
             let mut tick = tokio::time::interval(Duration::from_secs(1));
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

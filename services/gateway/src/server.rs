@@ -35,7 +35,7 @@ pub async fn serve<C>(boot: &Boot<C>, address: SocketAddr, app: Router) -> anyho
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let tasks = boot.tasks.clone();
-    boot.tasks.spawn(Phase::Serve, "http", move |stop| accept(listener, app, tasks, stop));
+    boot.tasks.spawn_vital(Phase::Serve, "http", move |stop| accept(listener, app, tasks, stop));
     Ok(address)
 }
 

@@ -47,9 +47,9 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     inbox::start(&boot, &foundation.db, &foundation.peers, foundation.nats.clone(), tickets)?;
     timers::start(&boot, &foundation.db, armed, Arc::new(Fulfiller(app.clone())));
     let follower = app.clone();
-    boot.tasks.spawn(Phase::Serve, "revocations", move |stop| follower.follow_revocations(stop));
+    boot.tasks.spawn_vital(Phase::Serve, "revocations", move |stop| follower.follow_revocations(stop));
     let sweeper = app.clone();
-    boot.tasks.spawn(Phase::Intake, "sweep", move |stop| sweeper.sweep(SWEEP, stop));
+    boot.tasks.spawn_vital(Phase::Intake, "sweep", move |stop| sweeper.sweep(SWEEP, stop));
     let operations = operations::serve(&boot).await?;
     let grpc = api::server(app, foundation.pager.clone())
         .permit(events::PERMISSIONS)

@@ -1,5 +1,6 @@
 //! Access tokens and service tokens: PASETO v4.public with JSON inside.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,7 +53,12 @@ struct AccessClaims {
 #[derive(Serialize, Deserialize)]
 struct ServiceClaims {
     exp: i64,
+    /// The services that it is for: no other believes it, so that nobody who gets one can speak with it elsewhere.
+    aud: Vec<String>,
 }
+
+/// Service tokens that were signed, by audience, each with the time until which it is used.
+type Signed = HashMap<String, (OffsetDateTime, String)>;
 
 /// Signs and verifies tokens. Cheap to clone; clones share the memory of verified tokens.
 #[derive(Clone)]
@@ -61,7 +67,7 @@ pub struct Tokens {
     clock: Clock,
     revocations: Revocations,
     verified: Arc<Mutex<LruCache<[u8; 32], Arc<AccessClaims>>>>,
-    own: Arc<Mutex<Option<(OffsetDateTime, String)>>>,
+    own: Arc<Mutex<Signed>>,
 }
 
 impl Tokens {
@@ -106,26 +112,44 @@ impl Tokens {
         serde_json::from_slice(&verified.message).map_err(|_| TokenError::Invalid)
     }
 
-    /// A token that says which service this is; made anew when half of its life is over.
-    pub fn service_token(&self) -> Result<String, TokenError> {
+    /// A token that tells `audience` which service this is; made anew when half of its life is over.
+    pub fn service_token(&self, audience: &str) -> Result<String, TokenError> {
         let now = self.clock.now();
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((fresh_until, token)) = &*own
+        if let Some((fresh_until, token)) = own.get(audience)
             && now < *fresh_until
         {
             return Ok(token.clone());
         }
-        let message =
-            serde_json::to_vec(&ServiceClaims { exp: (now + SERVICE_TOKEN_LIFE).unix_timestamp() }).map_err(|_| TokenError::Invalid)?;
-        let token = self.keys.sign(SERVICE, &message).map_err(|_| TokenError::Invalid)?;
-        *own = Some((now + SERVICE_TOKEN_LIFE / 2, token.clone()));
+        let token = self.sign_service(vec![audience.to_owned()])?;
+        own.insert(audience.to_owned(), (now + SERVICE_TOKEN_LIFE / 2, token.clone()));
         Ok(token)
     }
 
-    /// The service that a service token stands for.
+    /// A token for several services at once.
+    #[cfg(feature = "testing")]
+    pub fn service_token_for(&self, audiences: &[&str]) -> Result<String, TokenError> {
+        self.sign_service(audiences.iter().map(|audience| (*audience).to_owned()).collect())
+    }
+
+    fn sign_service(&self, aud: Vec<String>) -> Result<String, TokenError> {
+        let claims = ServiceClaims { exp: (self.clock.now() + SERVICE_TOKEN_LIFE).unix_timestamp(), aud };
+        let message = serde_json::to_vec(&claims).map_err(|_| TokenError::Invalid)?;
+        self.keys.sign(SERVICE, &message).map_err(|_| TokenError::Invalid)
+    }
+
+    /// This replica's time.
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// The service that a service token for this one stands for.
     pub fn service(&self, token: &str) -> Result<String, TokenError> {
         let verified = self.keys.verify(SERVICE, token).map_err(|_| TokenError::Invalid)?;
         let claims: ServiceClaims = serde_json::from_slice(&verified.message).map_err(|_| TokenError::Invalid)?;
+        if !claims.aud.iter().any(|audience| audience == self.keys.name()) {
+            return Err(TokenError::Invalid);
+        }
         if self.clock.now() >= OffsetDateTime::from_unix_timestamp(claims.exp).map_err(|_| TokenError::Invalid)? + LEEWAY {
             return Err(TokenError::Expired);
         }
@@ -185,9 +209,22 @@ mod tests {
         let (_dir, _clock, identity, tickets) = stage();
         let (forged, _) = tickets.issue(&alice()).unwrap();
         assert_eq!(identity.person(&forged), Err(TokenError::Invalid));
-        let service = tickets.service_token().unwrap();
+        let service = tickets.service_token("identity").unwrap();
         assert_eq!(identity.person(&service), Err(TokenError::Invalid));
         assert_eq!(identity.service(&service).as_deref(), Ok("tickets"));
+    }
+
+    #[test]
+    fn a_service_token_is_worth_nothing_at_another_service() {
+        let (_dir, clock, identity, tickets) = stage();
+        let to_tickets = identity.service_token("tickets").unwrap();
+        assert_eq!(tickets.service(&to_tickets).as_deref(), Ok("identity"));
+        // Tickets tries to pass on what it was given.
+        assert_eq!(identity.service(&to_tickets), Err(TokenError::Invalid));
+        assert_ne!(identity.service_token("notifier").unwrap(), to_tickets);
+        assert_eq!(identity.service_token("tickets").unwrap(), to_tickets, "one signature serves for a while");
+        clock.advance(SERVICE_TOKEN_LIFE);
+        assert_ne!(identity.service_token("tickets").unwrap(), to_tickets);
     }
 
     #[test]

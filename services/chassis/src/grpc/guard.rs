@@ -17,7 +17,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::context::Context;
-use super::{OPERATOR_TOKEN, PORTAL, SERVICE_TOKEN, SOURCE};
+use super::{NOW, OPERATOR_TOKEN, PORTAL, SERVICE_TOKEN, SOURCE};
 use crate::auth::{Caller, TokenError, Tokens};
 use crate::config::Secret;
 use crate::deadline::{self, Deadline};
@@ -117,7 +117,10 @@ where
         });
         let (context, method, share) = match checked {
             Ok(checked) => checked,
-            Err(error) => return Box::pin(async move { Ok(Status::from(error).into_http()) }),
+            Err(error) => {
+                let refusal = self.shared.refusal(error);
+                return Box::pin(async move { Ok(refusal) });
+            }
         };
         let span = span(method, &context, text(request.headers(), "traceparent"));
         request.extensions_mut().insert(context);
@@ -176,6 +179,16 @@ impl Shared {
             self.shed.add(1, &[]);
             Error::Overloaded { retry_after: Duration::from_secs(1) }
         })
+    }
+
+    /// Tells the time with it: a peer whose clock is behind signs tokens that have expired and learns of it here.
+    fn refusal(&self, error: Error) -> Response<Body> {
+        let mut response = Status::from(error).into_http();
+        let now = self.tokens.now().unix_timestamp_nanos() / 1_000_000;
+        if let Ok(now) = http::HeaderValue::from_str(&now.to_string()) {
+            response.headers_mut().insert(NOW, now);
+        }
+        response
     }
 
     fn check(&self, path: &str, headers: &HeaderMap) -> Result<(Context, &'static str), Error> {

@@ -15,5 +15,7 @@ pub const SERVICE_TOKEN: &str = "x-portico-service";
 pub const OPERATOR_TOKEN: &str = "x-portico-operator";
 /// Metadata: the portal that a request is for, so that portals share a service fairly. It gives nobody any right.
 pub const PORTAL: &str = "x-portico-portal";
+/// Metadata of a refusal: this service's time, in milliseconds of Unix time, for a caller whose clock is wrong.
+pub(crate) const NOW: &str = "x-portico-now";
 /// Metadata: a hash of where a guest comes from, set by the gateway.
 pub const SOURCE: &str = "x-portico-source";

@@ -66,7 +66,7 @@ impl Server {
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let routes = self.routes.routes();
         let readiness = boot.readiness.clone();
-        boot.tasks.spawn(Phase::Last, "grpc health", move |stop| async move {
+        boot.tasks.spawn_vital(Phase::Last, "grpc health", move |stop| async move {
             let mut tick = tokio::time::interval(Duration::from_millis(500));
             loop {
                 tokio::select! {
@@ -81,7 +81,8 @@ impl Server {
                 health.set_service_status("", status).await;
             }
         });
-        boot.tasks.spawn(Phase::Serve, "grpc", move |stop| async move {
+        let tasks = boot.tasks.clone();
+        boot.tasks.spawn_vital(Phase::Serve, "grpc", move |stop| async move {
             let served = tonic::transport::Server::builder()
                 .http2_keepalive_interval(Some(Duration::from_secs(20)))
                 .max_connection_age(CONNECTION_AGE)
@@ -92,6 +93,7 @@ impl Server {
                 .await;
             if let Err(error) = served {
                 tracing::error!(%error, "the gRPC server ended");
+                tasks.fail("grpc");
             }
         });
         Ok(address)

@@ -86,16 +86,16 @@ async fn lock(conn: &mut PgConnection, producer: &str, cursor: &Cursor) -> Resul
     Ok(runs && position == cursor.position && epoch == cursor.epoch)
 }
 
-/// Puts an event that can't be applied aside and goes on after it; false when another replica moved the cursor.
-pub(super) async fn park(pool: &PgPool, producer: &str, cursor: &Cursor, event: &Envelope, error: &Error) -> Result<bool, Error> {
+/// Puts an event that can't be applied aside and goes on after it, unless somebody else moved or stopped the cursor meanwhile.
+pub(super) async fn park(pool: &PgPool, producer: &str, cursor: &Cursor, event: &Envelope, error: &Error) -> Result<Applied, Error> {
     let mut tx = pool.begin().await?;
     if !lock(&mut tx, producer, cursor).await? {
-        return Ok(false);
+        return Ok(Applied::Superseded);
     }
     insert_parked(&mut tx, producer, event, &error.to_string()).await?;
     move_cursor(&mut tx, producer, event).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(Applied::Done)
 }
 
 /// Events on an aggregate of which one is parked are parked behind it, so that they can be driven again in order.

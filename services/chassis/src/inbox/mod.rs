@@ -18,6 +18,7 @@ mod reconcile;
 mod run;
 mod service;
 mod source;
+mod suspect;
 mod tail;
 
 pub use apply::Consumer;

@@ -1,6 +1,6 @@
 //! The inbox' actor: one a producer and replica; the holder of the lease works.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -18,10 +18,11 @@ use super::order::{Diverged, Order};
 use super::reconcile;
 use super::service::Followed;
 use super::source::{BUFFER, Producer, Subscription};
+use super::suspect::Suspects;
 use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::error::Error;
-use crate::lease::{self, Lease};
+use crate::lease::Lease;
 use crate::peers::Peers;
 use crate::run::{Boot, Phase};
 use crate::telemetry;
@@ -32,10 +33,8 @@ const RUN: usize = 64;
 const HOLE_PATIENCE: Duration = Duration::from_millis(200);
 /// How often the producer is asked for its head: a lost tail heals in this time.
 const HEAD_CHECK: Duration = Duration::from_secs(2);
-/// How often permanent errors of one event are tried before it is parked.
-const TRIES: u32 = 5;
-/// Pause after a failure.
-const BACKOFF: Duration = Duration::from_millis(300);
+/// How long one transaction may take; longer, and the database is gone or another replica stopped in the middle of something.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Starts consuming a producer's events; ends in [`Phase::Intake`].
 pub fn start<C>(boot: &Boot<C>, db: &Db, peers: &Peers, nats: async_nats::Client, consumer: Arc<dyn Consumer>) -> anyhow::Result<()> {
@@ -49,6 +48,7 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, peers: &Peers, nats: async_nats::Client
         lease: Lease::new(db.system().clone(), format!("inbox:{producer}"), boot.common.replica.clone()),
         consumer,
         clock: boot.clock.clone(),
+        suspects: Mutex::default(),
         lag: meter.i64_gauge("portico.inbox.lag").with_description("Events of a producer that are not applied yet.").build(),
         stopped: meter
             .i64_gauge("portico.inbox.stopped")
@@ -60,7 +60,7 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, peers: &Peers, nats: async_nats::Client
             .build(),
         parked: meter.u64_counter("portico.inbox.parked").with_description("Events put aside because they can't be applied.").build(),
     };
-    boot.tasks.spawn(Phase::Intake, "inbox", move |stop| inbox.run(stop));
+    boot.tasks.spawn_vital(Phase::Intake, "inbox", move |stop| inbox.run(stop));
     Ok(())
 }
 
@@ -71,6 +71,8 @@ struct Inbox {
     lease: Lease,
     consumer: Arc<dyn Consumer>,
     clock: Clock,
+    /// Over terms of work: a failure ends one, so that the lease is renewed and the end of the process is noticed between two tries.
+    suspects: Mutex<Suspects>,
     lag: Gauge<i64>,
     stopped: Gauge<i64>,
     healed: Counter<u64>,
@@ -160,7 +162,6 @@ impl Inbox {
             return Err(End::StandsStill);
         }
         let mut order = Order::after(cursor);
-        let mut renewed = Instant::now();
         let mut head_checked = None::<Instant>;
         let mut hole_since = None;
         let mut received = Vec::new();
@@ -169,15 +170,12 @@ impl Inbox {
                 || hole_since.is_some_and(|since: Instant| since.elapsed() >= HOLE_PATIENCE)
                 || order.met_another_epoch()
             {
-                self.heal(&mut order).await?;
+                self.heal(&mut order, stop).await?;
                 head_checked = Some(Instant::now());
             }
-            self.drain(&mut order).await?;
+            self.drain(&mut order, stop).await?;
             hole_since = order.has_hole().then(|| hole_since.unwrap_or_else(Instant::now));
-            if renewed.elapsed() >= lease::RENEW {
-                self.lease.hold().await?.ok_or(End::Superseded)?;
-                renewed = Instant::now();
-            }
+            self.keep_lease(stop).await?;
             tokio::select! {
                 count = delivered.recv_many(&mut received, RUN) => {
                     if count == 0 {
@@ -192,8 +190,11 @@ impl Inbox {
     }
 
     /// Asks the producer for its head and fetches what is missing. A producer that is away is asked again later.
-    async fn heal(&self, order: &mut Order) -> Result<(), End> {
-        let Ok(head) = self.producer.head(order.cursor()).await else { return Ok(()) };
+    async fn heal(&self, order: &mut Order, stop: &CancellationToken) -> Result<(), End> {
+        let head = match self.producer.head(order.cursor()).await {
+            Ok(head) => head,
+            Err(error) => return self.is_away(&error),
+        };
         let known = !order.cursor().epoch.is_empty();
         if known && (head.epoch != order.cursor().epoch || !head.matches) {
             return Err(Diverged { position: order.cursor().position }.into());
@@ -201,13 +202,16 @@ impl Inbox {
         let label = [KeyValue::new("producer", self.consumer.producer())];
         self.lag.record(head.position - order.cursor().position, &label);
         while order.cursor().position < head.position {
-            let Ok(page) = self.producer.pull(order.cursor().position).await else { return Ok(()) };
+            let page = match self.producer.pull(order.cursor().position).await {
+                Ok(page) => page,
+                Err(error) => return self.is_away(&error),
+            };
             let (before, fetched) = (order.cursor().position, page.len());
             if page.first().is_some_and(|first| first.position > before + 1) {
                 return Err(End::TooOld);
             }
             page.into_iter().for_each(|event| order.offer(event));
-            self.drain(order).await?;
+            self.drain(order, stop).await?;
             if order.cursor().position == before {
                 break;
             }
@@ -215,6 +219,19 @@ impl Inbox {
         }
         self.lag.record(head.position - order.cursor().position, &label);
         Ok(())
+    }
+
+    fn is_away(&self, error: &Error) -> Result<(), End> {
+        tracing::warn!(producer = self.consumer.producer(), %error, "the producer was not asked for what is missing");
+        Ok(())
+    }
+
+    /// Catching up may take longer than a lease lives, and the process may end meanwhile.
+    async fn keep_lease(&self, stop: &CancellationToken) -> Result<(), End> {
+        if stop.is_cancelled() {
+            return Err(End::Stopped);
+        }
+        self.lease.keep().await?.map(|_| ()).ok_or(End::Superseded)
     }
 
     /// A consumer that is new, or was away for longer than journals are kept, takes the present versions instead of the events.
@@ -249,42 +266,52 @@ impl Inbox {
     }
 
     /// Applies everything that is next.
-    async fn drain(&self, order: &mut Order) -> Result<(), End> {
-        let mut limit = RUN;
-        let mut failures = 0;
+    async fn drain(&self, order: &mut Order, stop: &CancellationToken) -> Result<(), End> {
         loop {
+            let limit = self.suspects().limit(RUN);
             let run = order.run(limit)?;
             let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
-            let spans = self.spans(&run);
-            let applying = apply::apply(&self.pool, self.consumer.as_ref(), order.cursor(), &run);
-            let applied = applying.instrument(spans.first().cloned().unwrap_or_else(Span::none)).await;
-            if applied.is_err() {
-                spans.iter().for_each(|span| _ = span.record("otel.status_code", "ERROR"));
-            }
-            drop(spans);
-            match applied {
+            self.keep_lease(stop).await?;
+            match self.apply(order, &run).await {
                 Ok(Applied::Done) => {
                     order.advance(last);
-                    failures = 0;
+                    self.suspects().passed(last.position);
                 }
                 Ok(Applied::Superseded) => return Err(End::Superseded),
                 Err(error) if error.is_transient() => return Err(End::Failed(error)),
                 Err(error) => {
                     // One by one from here, so that only the poisoned event is put aside.
-                    limit = 1;
-                    failures += u32::from(run.len() == 1);
-                    tracing::warn!(producer = self.consumer.producer(), position = first.position, %error, failures, "an event was not applied");
-                    if failures >= TRIES {
-                        if !apply::park(&self.pool, self.consumer.producer(), order.cursor(), first, &error).await? {
-                            return Err(End::Superseded);
+                    if !self.suspects().failed(first.position, last.position, std::time::Instant::now()) {
+                        if run.len() > 1 {
+                            continue;
                         }
-                        self.parked.add(1, &[KeyValue::new("producer", self.consumer.producer())]);
-                        order.advance(first);
-                        failures = 0;
+                        tracing::warn!(producer = self.consumer.producer(), position = first.position, %error, "an event was not applied");
+                        return Err(End::Failed(error));
                     }
-                    tokio::time::sleep(BACKOFF).await;
+                    if apply::park(&self.pool, self.consumer.producer(), order.cursor(), first, &error).await? == Applied::Superseded {
+                        return Err(End::Superseded);
+                    }
+                    self.parked.add(1, &[KeyValue::new("producer", self.consumer.producer())]);
+                    order.advance(first);
+                    self.suspects().passed(first.position);
                 }
             }
         }
+    }
+
+    /// Applies a run, in the traces of what caused its events.
+    async fn apply(&self, order: &Order, run: &[Envelope]) -> Result<Applied, Error> {
+        let spans = self.spans(run);
+        let applying = apply::apply(&self.pool, self.consumer.as_ref(), order.cursor(), run)
+            .instrument(spans.first().cloned().unwrap_or_else(Span::none));
+        let applied = tokio::time::timeout(PATIENCE, applying).await.unwrap_or(Err(Error::Unavailable("the database does not answer")));
+        if applied.is_err() {
+            spans.iter().for_each(|span| _ = span.record("otel.status_code", "ERROR"));
+        }
+        applied
+    }
+
+    fn suspects(&self) -> std::sync::MutexGuard<'_, Suspects> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

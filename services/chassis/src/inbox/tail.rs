@@ -41,7 +41,7 @@ pub fn follow<C>(
         subscription: Subscription { nats, prefix: boot.common.nats_prefix.clone(), producer, durable: None },
         tail,
     };
-    boot.tasks.spawn(Phase::Serve, "tail", move |stop| follower.run(stop));
+    boot.tasks.spawn_vital(Phase::Serve, "tail", move |stop| follower.run(stop));
     Ok(())
 }
 

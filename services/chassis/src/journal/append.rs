@@ -1,6 +1,7 @@
 //! The SQL of one batch: lock the head, look, judge, write, commit.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
@@ -15,11 +16,16 @@ use super::{Committed, Outcome};
 use crate::error::Error;
 use crate::ids::PortalId;
 
+/// How long PostgreSQL may take for all of a batch before its COMMIT, and again for that. A little more than what PostgreSQL itself allows
+/// a statement: this one is for a host that vanished.
+const PATIENCE: Duration = Duration::from_secs(6);
+const SILENCE: Error = Error::Unavailable("the database does not answer");
+
 /// What a batch came to, and how to find out whether its commit took place when the answer got lost.
 pub(super) struct Appended {
     pub outcomes: Vec<Outcome>,
-    /// An event of the batch: it is in the journal exactly if the batch committed.
-    pub witness: Option<Uuid>,
+    /// The transaction: PostgreSQL remembers whether it committed, also when it has neither an event nor a request.
+    pub transaction: String,
     pub earliest_timer: Option<OffsetDateTime>,
 }
 
@@ -31,14 +37,27 @@ pub(super) enum Failure {
     Unknown(Appended, Error),
 }
 
-impl<E: Into<Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Before(error.into())
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Before(error)
     }
 }
 
 /// Commits what can be committed of `entries`, in order, in one transaction.
 pub(super) async fn append<W: Writes>(conn: &mut PgConnection, entries: &[&Entry<W>]) -> Result<Appended, Failure> {
+    let (appended, is_empty) = tokio::time::timeout(PATIENCE, prepare(conn, entries)).await.map_err(|_| Failure::Before(SILENCE))??;
+    let end = if is_empty { "ROLLBACK" } else { "COMMIT" };
+    match tokio::time::timeout(PATIENCE, sqlx::raw_sql(end).execute(&mut *conn)).await {
+        Ok(Ok(_)) => Ok(appended),
+        Ok(Err(error)) if is_empty => Err(Failure::Before(error.into())),
+        Err(_) if is_empty => Err(Failure::Before(SILENCE)),
+        Ok(Err(error)) => Err(Failure::Unknown(appended, error.into())),
+        Err(_) => Err(Failure::Unknown(appended, SILENCE)),
+    }
+}
+
+/// Everything but the end of the transaction; says whether there is nothing to commit.
+async fn prepare<W: Writes>(conn: &mut PgConnection, entries: &[&Entry<W>]) -> Result<(Appended, bool), Error> {
     let head = lock_head(conn, entries).await?;
     let known = look(conn, entries).await?;
     let verdicts = admit(entries, known);
@@ -47,23 +66,21 @@ pub(super) async fn append<W: Writes>(conn: &mut PgConnection, entries: &[&Entry
     let numbers = draw_numbers(conn, entries, &admitted).await?;
     let (appended, batch) = assemble(entries, &verdicts, &numbers, head);
     if batch.is_empty() {
-        sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await?;
-        return Ok(appended);
+        return Ok((appended, true));
     }
     let writes = batch.write(conn).await?;
     if !writes.is_empty() {
         W::apply(conn, writes).await?;
     }
-    match sqlx::raw_sql("COMMIT").execute(&mut *conn).await {
-        Ok(_) => Ok(appended),
-        Err(error) => Err(Failure::Unknown(appended, error.into())),
-    }
+    Ok((appended, false))
 }
 
 /// The last position and event before a batch.
 pub(super) struct Head {
     pub position: i64,
     pub last_event: Option<Uuid>,
+    /// The transaction that holds the lock.
+    pub transaction: String,
 }
 
 /// The one lock that orders all appends; taken before any aggregate, in a statement of its own, so that later statements see all commits.
@@ -71,9 +88,12 @@ async fn lock_head<W>(conn: &mut PgConnection, entries: &[&Entry<W>]) -> Result<
     let portals: BTreeSet<&str> = entries.iter().map(|entry| entry.portal.as_str()).collect();
     let portals = portals.into_iter().collect::<Vec<_>>().join(",");
     // A portal id holds only a-z, 0-9 and '-', so it can stand in the text; one round trip instead of three.
-    let sql = format!("BEGIN; SET LOCAL portico.portals = '{portals}'; SELECT position, last_event FROM journal_head FOR UPDATE");
+    let sql = format!(
+        "BEGIN; SET LOCAL portico.portals = '{portals}'; \
+         SELECT position, last_event, pg_current_xact_id()::text FROM journal_head FOR UPDATE"
+    );
     let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(conn).await?;
-    Ok(Head { position: row.try_get(0)?, last_event: row.try_get(1)? })
+    Ok(Head { position: row.try_get(0)?, last_event: row.try_get(1)?, transaction: row.try_get(2)? })
 }
 
 /// Everything that a batch names, by column, as UNNEST wants it.
@@ -222,13 +242,11 @@ fn assemble<W: Writes>(entries: &[&Entry<W>], verdicts: &[Verdict], numbers: &Ha
             Verdict::KeyReused => Outcome::KeyReused,
             Verdict::VersionConflict => Outcome::VersionConflict,
             Verdict::ClaimTaken(space) => Outcome::ClaimTaken { space },
-            Verdict::Unexpected => {
-                tracing::error!("an entry has an event on an aggregate that it does not expect");
-                Outcome::VersionConflict
-            }
+            // The journal refuses such an entry before it takes it in.
+            Verdict::Unexpected => Outcome::VersionConflict,
         };
         outcomes.push(outcome);
     }
-    let appended = Appended { outcomes, witness: batch.witness(), earliest_timer: batch.earliest_timer() };
+    let appended = Appended { outcomes, transaction: head.transaction, earliest_timer: batch.earliest_timer() };
     (appended, batch)
 }

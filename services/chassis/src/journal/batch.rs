@@ -74,11 +74,6 @@ impl<W: Writes> Batch<W> {
         }
     }
 
-    /// An event of the batch: it is in the journal exactly if the batch committed.
-    pub(super) fn witness(&self) -> Option<Uuid> {
-        self.event_ids.first().copied()
-    }
-
     /// When the first of the armed timers is due.
     pub(super) fn earliest_timer(&self) -> Option<OffsetDateTime> {
         self.timers.iter().map(|timer| timer.due_at).min()

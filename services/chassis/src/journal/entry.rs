@@ -163,6 +163,15 @@ impl<W> Entry<W> {
         }
     }
 
+    /// Refuses an event on an aggregate that the entry does not expect: a defect of the service, which no second try mends.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let expected = |event: &NewEvent| self.expects.iter().any(|(aggregate, _)| aggregate.id == event.aggregate.id);
+        match self.finish.events.iter().find(|event| !expected(event)) {
+            None => Ok(()),
+            Some(event) => Err(Error::internal(format!("an entry has an event on a {} that it does not expect", event.aggregate.kind))),
+        }
+    }
+
     /// Answers this request: the answer is stored with its id.
     #[must_use]
     pub fn request(mut self, request: Option<RequestKey>) -> Self {

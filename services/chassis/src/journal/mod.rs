@@ -7,12 +7,14 @@
 //! - [`admit`]: which entries of a batch may commit, as a pure function.
 //! - [`append`]: the SQL of one batch.
 //! - [`writer`]: the actor with the mailbox.
+//! - [`settle`]: whether a commit took place whose answer got lost.
 
 pub mod admit;
 mod append;
 mod batch;
 mod entry;
 mod replay;
+mod settle;
 mod writer;
 
 pub use entry::{AggregateRef, Claim, Entry, Finish, NewEvent, RequestKey, TimerChange};

@@ -8,11 +8,11 @@ use sqlx::{Connection, PgConnection};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
-use uuid::Uuid;
 
 use super::Outcome;
 use super::append::{Appended, Failure, append};
 use super::entry::Entry;
+use super::settle::settle;
 use crate::db::Db;
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -26,6 +26,8 @@ const BATCH: usize = 256;
 const MAILBOX: usize = 1024;
 /// Pause before the next try when the database is away.
 const RECONNECT: Duration = Duration::from_millis(100);
+/// How long a ROLLBACK may take; the connection is dropped when it takes longer.
+const ROLLBACK: Duration = Duration::from_secs(1);
 
 /// The rows of a service that an entry writes. All admitted entries of a batch come in one call, so that each table is written once.
 #[async_trait]
@@ -77,16 +79,19 @@ impl<W: Writes> Journal<W> {
     pub fn start(db: Db, tasks: &Tasks) -> Self {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let signals = JournalSignals::default();
-        let writer = Writer { db, conn: None, signals: signals.clone() };
-        tasks.spawn(Phase::Journal, "journal", move |stop| writer.run(inbox, stop));
+        let writer = Writer { db, conn: None, signals: signals.clone(), tasks: tasks.clone() };
+        tasks.spawn_vital(Phase::Journal, "journal", move |stop| writer.run(inbox, stop));
         Self { mailbox, places: Shares::new(MAILBOX), signals }
     }
 
     /// Commits `entries`, in order and in one transaction, and says what became of each. Each entry stands for itself: one that loses a
     /// version is left out and the others commit.
     ///
-    /// `Overloaded` when too much waits, `Unavailable` when the database is away: in both cases nothing was written.
+    /// `Overloaded` when too much waits, `Unavailable` when the database is away: in both cases nothing was written. `Deadline` when the
+    /// answer does not come in time: what became of it is found by the request id. `Internal` for an entry with an event on an aggregate
+    /// that it does not expect; then nothing of `entries` was written.
     pub async fn append(&self, entries: Vec<Entry<W>>, deadline: Deadline) -> Result<Vec<Outcome>, Error> {
+        entries.iter().try_for_each(Entry::check)?;
         let (answer, answered) = oneshot::channel();
         let span = commit_span(entries.len());
         let overloaded = || Error::Overloaded { retry_after: Duration::from_secs(1) };
@@ -95,7 +100,7 @@ impl<W: Writes> Journal<W> {
         let share = self.places.take(portal).ok_or_else(overloaded)?;
         let group = Group { _share: share, entries, deadline, answer };
         self.mailbox.try_send(group).map_err(|_| overloaded())?;
-        answered.instrument(span).await.map_err(|_| Error::Unavailable("the journal ended"))?
+        deadline.bound(answered.instrument(span)).await?.map_err(|_| Error::Unavailable("the journal ended"))?
     }
 
     /// Commits one entry; conflicts become errors. For a new aggregate, which nobody else can hold.
@@ -129,6 +134,15 @@ struct Writer {
     db: Db,
     conn: Option<PgConnection>,
     signals: JournalSignals,
+    tasks: Tasks,
+}
+
+/// Why a batch has no outcomes.
+enum Uncommitted {
+    /// Nothing was written.
+    Nothing(Error),
+    /// The answer to COMMIT got lost.
+    Unknown(Appended, Error),
 }
 
 impl Writer {
@@ -166,27 +180,41 @@ impl Writer {
         if groups.is_empty() {
             return;
         }
-        let result = self.try_commit(&groups).await;
-        match result {
-            Ok(outcomes) => answer_each(groups, outcomes),
+        match self.try_commit(&groups).await {
             // A defect in one entry must not take strangers down: each group tries alone.
-            Err(Error::Internal(reason)) if groups.len() > 1 => {
+            Err(Uncommitted::Nothing(Error::Internal(reason) | Error::Storage(reason))) if groups.len() > 1 => {
                 tracing::warn!(%reason, groups = groups.len(), "a batch failed; its groups commit one by one");
                 for group in groups {
-                    match self.try_commit(std::slice::from_ref(&group)).await {
-                        Ok(outcomes) => answer_each(vec![group], outcomes),
-                        Err(error) => refuse(vec![group], &error),
-                    }
+                    let result = self.try_commit(std::slice::from_ref(&group)).await;
+                    self.conclude(vec![group], result);
                 }
             }
-            Err(error) => {
+            result => self.conclude(groups, result),
+        }
+    }
+
+    /// Answers; an unknown commit is settled aside, so that strangers need not wait for it.
+    fn conclude<W: Writes>(&self, groups: Vec<Group<W>>, result: Result<Vec<Outcome>, Uncommitted>) {
+        match result {
+            Ok(outcomes) => answer_each(groups, outcomes),
+            Err(Uncommitted::Nothing(error)) => {
                 tracing::warn!(%error, "a batch was not committed");
                 refuse(groups, &error);
+            }
+            Err(Uncommitted::Unknown(appended, error)) => {
+                tracing::warn!(%error, "the answer to a commit got lost");
+                let (db, signals) = (self.db.clone(), self.signals.clone());
+                self.tasks.spawn(Phase::Journal, "settle", move |_| async move {
+                    match settle(&db, &appended.transaction).await {
+                        Ok(()) => answer_each(groups, done(&signals, appended)),
+                        Err(error) => refuse(groups, &error),
+                    }
+                });
             }
         }
     }
 
-    async fn try_commit<W: Writes>(&mut self, groups: &[Group<W>]) -> Result<Vec<Outcome>, Error> {
+    async fn try_commit<W: Writes>(&mut self, groups: &[Group<W>]) -> Result<Vec<Outcome>, Uncommitted> {
         let entries: Vec<&Entry<W>> = groups.iter().flat_map(|group| &group.entries).collect();
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
@@ -194,58 +222,35 @@ impl Writer {
                 Ok(conn) => conn,
                 Err(error) => {
                     tokio::time::sleep(RECONNECT).await;
-                    return Err(error);
+                    return Err(Uncommitted::Nothing(error));
                 }
             },
         };
         match append(&mut conn, &entries).await {
             Ok(appended) => {
                 self.conn = Some(conn);
-                Ok(self.done(appended))
+                Ok(done(&self.signals, appended))
             }
-            // The connection may be in a failed transaction or half gone: it is dropped, which rolls back.
+            // The connection may be in a failed transaction or half gone: then it is dropped, which rolls back.
             Err(Failure::Before(error)) => {
-                if sqlx::raw_sql("ROLLBACK").execute(&mut conn).await.is_ok() {
+                let rolled_back = tokio::time::timeout(ROLLBACK, sqlx::raw_sql("ROLLBACK").execute(&mut conn)).await;
+                if matches!(rolled_back, Ok(Ok(_))) {
                     self.conn = Some(conn);
                 }
-                Err(error)
+                Err(Uncommitted::Nothing(error))
             }
-            Err(Failure::Unknown(appended, error)) => {
-                drop(conn);
-                self.settle(appended, error).await
-            }
+            Err(Failure::Unknown(appended, error)) => Err(Uncommitted::Unknown(appended, error)),
         }
     }
+}
 
-    fn done(&self, appended: Appended) -> Vec<Outcome> {
-        self.signals.appended.notify_one();
-        if appended.earliest_timer.is_some() {
-            self.signals.armed.notify_one();
-        }
-        appended.outcomes
+/// Wakes those who act on what was committed.
+fn done(signals: &JournalSignals, appended: Appended) -> Vec<Outcome> {
+    signals.appended.notify_one();
+    if appended.earliest_timer.is_some() {
+        signals.armed.notify_one();
     }
-
-    /// The answer to COMMIT got lost: takes the head lock, so that the commit is over either way, and looks for an event of the batch.
-    async fn settle(&mut self, appended: Appended, error: Error) -> Result<Vec<Outcome>, Error> {
-        let Some(witness) = appended.witness else { return Err(error) };
-        for _ in 0..50 {
-            match self.is_committed(witness).await {
-                Ok(true) => return Ok(self.done(appended)),
-                Ok(false) => return Err(Error::Unavailable("the database went away before the commit")),
-                Err(_) => tokio::time::sleep(RECONNECT).await,
-            }
-        }
-        Err(Error::Unavailable("the outcome is settled by the request id"))
-    }
-
-    async fn is_committed(&self, witness: Uuid) -> Result<bool, Error> {
-        let mut conn = self.db.system().acquire().await?;
-        let mut tx = sqlx::Acquire::begin(&mut *conn).await?;
-        sqlx::query("SELECT position FROM journal_head FOR UPDATE").execute(&mut *tx).await?;
-        let found = sqlx::query_scalar("SELECT EXISTS (SELECT FROM journal WHERE event_id = $1)").bind(witness).fetch_one(&mut *tx).await?;
-        tx.rollback().await?;
-        Ok(found)
-    }
+    appended.outcomes
 }
 
 /// Takes groups in turns until [`BATCH`] entries are full; what came too late leaves before it costs anything.

@@ -7,6 +7,8 @@
     reason = "a test kit: each test file uses its part and ends at the first surprise"
 )]
 
+pub mod proxy;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,6 +37,9 @@ portico_chassis::typed_id!(
     CounterId
 );
 
+/// A count that takes the journal's writer down.
+pub const BROKEN: i64 = i64::MIN;
+
 /// A counter's row after a change.
 #[derive(Clone)]
 pub struct Count {
@@ -48,6 +53,7 @@ pub struct Count {
 impl Writes for Count {
     async fn apply(conn: &mut PgConnection, batch: Vec<Self>) -> Result<(), Error> {
         for count in batch {
+            assert!(count.value != BROKEN, "the test asked for it");
             sqlx::query(
                 "INSERT INTO counter (portal, id, value, version) VALUES ($1, $2, $3, $4) \
                  ON CONFLICT (id) DO UPDATE SET value = excluded.value, version = excluded.version",
@@ -81,6 +87,8 @@ pub enum Command {
     /// Refused when the counter is below.
     Take(i64),
     Panic,
+    /// Has an event on a counter that nobody expects.
+    Stray,
 }
 
 #[async_trait]
@@ -111,10 +119,12 @@ impl Aggregate for Counters {
             Command::Take(n) if *n > state.value => return Err(Error::conflict("too_low", "There is not enough.")),
             Command::Take(n) => state.value - n,
             Command::Panic => panic!("the test asked for it"),
+            Command::Stray => state.value,
         };
         let after = State { value, version: state.version + 1 };
         let now = self.boot.clock.now();
-        let aggregate = AggregateRef { kind: "counter", id: asked.id.uuid() };
+        let id = if matches!(command, Command::Stray) { Uuid::nil() } else { asked.id.uuid() };
+        let aggregate = AggregateRef { kind: "counter", id };
         let entry = Entry::new(asked.portal.clone(), asked.actor.clone(), now)
             .events([NewEvent { id: self.boot.random.uuid(now), aggregate, body: EventBody::default() }])
             .write(Count { portal: asked.portal.clone(), id: asked.id.uuid(), value, version: after.version })
@@ -135,6 +145,11 @@ impl Replica {
     /// Starts a replica that calls itself `tickets`; all replicas of a stage share the database.
     pub async fn start(stage: &mut Stage) -> Self {
         let boot = stage.boot("tickets", NoConfig {}).await;
+        Self::start_with(boot).await
+    }
+
+    /// The same with a start of the test's.
+    pub async fn start_with(boot: Boot<NoConfig>) -> Self {
         let foundation = Foundation::<Count>::lay(&boot, &MIGRATOR).await.unwrap();
         let definition = Counters { db: foundation.db.clone(), boot: boot.clone() };
         let counters = Directory::new(definition, foundation.db.clone(), foundation.journal.clone(), boot.tasks.clone());

@@ -33,9 +33,9 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, blobs: &Blobs) {
     let keeper = Keeper { db: db.clone(), blobs: blobs.clone(), clock: boot.clock.clone() };
     let lease = |name: &str| Lease::new(db.system().clone(), name, boot.common.replica.clone());
     let (scanner, scan_lease) = (keeper.clone(), lease("scanner"));
-    boot.tasks.spawn(Phase::Intake, "scanner", move |stop| scanner.scan_forever(scan_lease, stop));
+    boot.tasks.spawn_vital(Phase::Intake, "scanner", move |stop| scanner.scan_forever(scan_lease, stop));
     let sweep_lease = lease("sweeper");
-    boot.tasks.spawn(Phase::Intake, "sweeper", move |stop| keeper.sweep_forever(sweep_lease, stop));
+    boot.tasks.spawn_vital(Phase::Intake, "sweeper", move |stop| keeper.sweep_forever(sweep_lease, stop));
 }
 
 #[derive(Clone)]

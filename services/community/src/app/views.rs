@@ -26,7 +26,7 @@ impl Views {
     /// Starts the counter; it writes what it has when the entities end.
     pub fn start(db: Db, tasks: &Tasks) -> Self {
         let (sender, inbox) = mpsc::channel(MAILBOX);
-        tasks.spawn(Phase::Entities, "views", move |stop| run(db, inbox, stop));
+        tasks.spawn_vital(Phase::Entities, "views", move |stop| run(db, inbox, stop));
         Self(sender)
     }
 

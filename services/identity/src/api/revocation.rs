@@ -1,5 +1,6 @@
 //! RevocationService.
 
+use portico_chassis::clock::to_proto;
 use portico_proto::identity::v1 as wire;
 use portico_proto::identity::v1::revocation_service_server::RevocationService;
 use tonic::{Request, Response, Status};
@@ -14,7 +15,8 @@ impl RevocationService for Api {
         request: Request<wire::ListRevocationsRequest>,
     ) -> Result<Response<wire::ListRevocationsResponse>, Status> {
         let page = self.app.revocations(request.into_inner().after).await?;
-        let mut answer = wire::ListRevocationsResponse { next: page.next, ..Default::default() };
+        let now = Some(to_proto(self.app.clock.now()));
+        let mut answer = wire::ListRevocationsResponse { next: page.next, now, ..Default::default() };
         for (portal, revoked) in page.rows {
             match revoked {
                 Revoked::Session(session) => answer.ended_sessions.push(session.to_string()),

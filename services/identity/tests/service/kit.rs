@@ -157,7 +157,7 @@ impl Place {
     pub fn service<T>(&self, name: &str, message: T) -> Request<T> {
         self.clock.advance(time::Duration::milliseconds(1));
         let keys = Keys::read(&self.stage.path("keys"), name).unwrap();
-        let token = Tokens::new(keys, self.clock.clone(), Revocations::default()).service_token().unwrap();
+        let token = Tokens::new(keys, self.clock.clone(), Revocations::default()).service_token("identity").unwrap();
         let mut request = Request::new(message);
         request.set_timeout(std::time::Duration::from_secs(10));
         request.metadata_mut().insert("x-portico-service", token.parse().unwrap());

@@ -29,7 +29,7 @@ const EICAR: &[u8] = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!";
 pub(super) fn start<C>(boot: &Boot<C>, knowledge: &Knowledge) {
     let lease = |name: &str| Lease::new(knowledge.db.system().clone(), name, boot.common.replica.clone());
     let (scanner, scan_lease) = (knowledge.clone(), lease("scanner"));
-    boot.tasks.spawn(Phase::Intake, "scanner", move |stop| async move {
+    boot.tasks.spawn_vital(Phase::Intake, "scanner", move |stop| async move {
         while pause(SCAN_EVERY, &stop).await {
             if let Err(error) = held(&scan_lease, scanner.scan()).await {
                 tracing::debug!(%error, "files wait to be scanned");
@@ -38,7 +38,7 @@ pub(super) fn start<C>(boot: &Boot<C>, knowledge: &Knowledge) {
         give_back(&scan_lease).await;
     });
     let (sweeper, sweep_lease) = (knowledge.clone(), lease("sweeper"));
-    boot.tasks.spawn(Phase::Intake, "sweeper", move |stop| async move {
+    boot.tasks.spawn_vital(Phase::Intake, "sweeper", move |stop| async move {
         while pause(SWEEP_EVERY, &stop).await {
             if let Err(error) = held(&sweep_lease, sweeper.sweep()).await {
                 tracing::warn!(%error, "the sweep is put off");

@@ -58,7 +58,7 @@ impl IndexHandle {
             halves: Vec::new(),
             reported: None,
         };
-        boot.tasks.spawn(Phase::Relay, "search index", move |stop| actor.run(stop));
+        boot.tasks.spawn_vital(Phase::Relay, "search index", move |stop| actor.run(stop));
         handle
     }
 

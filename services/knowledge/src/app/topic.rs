@@ -31,7 +31,7 @@ pub(super) fn start<C>(boot: &Boot<C>, knowledge: &Knowledge) {
     keeper::start(boot, &knowledge.db, Arc::new(TopicKeeper(knowledge.clone())), knowledge.topic_wake.clone());
     let lease = Lease::new(knowledge.db.system().clone(), "topics", boot.common.replica.clone());
     let knowledge = knowledge.clone();
-    boot.tasks.spawn(Phase::Intake, "topics", move |stop| async move {
+    boot.tasks.spawn_vital(Phase::Intake, "topics", move |stop| async move {
         let mut wait = COMPARE_FIRST;
         while pause(wait, &stop).await {
             wait = COMPARE_EVERY;

@@ -27,7 +27,7 @@ impl ViewCounter {
     pub(super) fn start<C>(boot: &Boot<C>, db: &Db) -> Self {
         let (sender, inbox) = mpsc::channel(MAILBOX);
         let pool = db.system().clone();
-        boot.tasks.spawn(Phase::Entities, "views", move |stop| run(pool, inbox, stop));
+        boot.tasks.spawn_vital(Phase::Entities, "views", move |stop| run(pool, inbox, stop));
         Self(sender)
     }
 

@@ -31,7 +31,7 @@ const LEASE: Duration = Duration::from_secs(30);
 /// Starts the worker; it ends with the intake.
 pub fn start(app: &App) {
     let app = app.clone();
-    app.tasks.clone().spawn(Phase::Intake, "bell", move |stop| async move { run(app, stop).await });
+    app.tasks.clone().spawn_vital(Phase::Intake, "bell", move |stop| async move { run(app, stop).await });
 }
 
 async fn run(app: App, stop: CancellationToken) {

@@ -40,7 +40,7 @@ const DOMAIN_BUSY: Duration = Duration::from_secs(1);
 /// Starts the dispatcher; it ends with the intake.
 pub fn start(app: &App) {
     let dispatcher = Dispatcher { app: app.clone(), mailers: Mutex::default(), away: Mutex::default() };
-    app.tasks.spawn(Phase::Intake, "dispatcher", move |stop| async move { Arc::new(dispatcher).run(stop).await });
+    app.tasks.spawn_vital(Phase::Intake, "dispatcher", move |stop| async move { Arc::new(dispatcher).run(stop).await });
 }
 
 struct Dispatcher {

@@ -39,10 +39,10 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, blobs: &Blobs, scanner: Option<String>)
     let lease = |name: &str| Lease::new(db.system().clone(), name, boot.common.replica.clone());
     if let Some(address) = scanner {
         let (scans, lease) = (keeper.clone(), lease("scanner"));
-        boot.tasks.spawn(Phase::Intake, "scanner", move |stop| scans.scan_forever(address, lease, stop));
+        boot.tasks.spawn_vital(Phase::Intake, "scanner", move |stop| scans.scan_forever(address, lease, stop));
     }
     let lease = lease("sweeper");
-    boot.tasks.spawn(Phase::Intake, "sweeper", move |stop| keeper.sweep_forever(lease, stop));
+    boot.tasks.spawn_vital(Phase::Intake, "sweeper", move |stop| keeper.sweep_forever(lease, stop));
 }
 
 #[derive(Clone)]
