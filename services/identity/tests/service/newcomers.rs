@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use portico_chassis::testing::{Stage, eventually};
+use portico_chassis::testing::eventually;
+use portico_proto::common::v1::settings_service_server::SettingsServiceServer;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
 use portico_proto::events::v1::identity_event::Event;
@@ -20,6 +21,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::kit::*;
+use crate::readers::{self, Reader};
 
 /// The tickets service as far as identity meets it: a journal, and the addresses of unverified tickets.
 #[derive(Clone, Default)]
@@ -122,11 +124,12 @@ impl Neighbour {
 
 async fn beside(neighbour: &Neighbour) -> Place {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut stage = Stage::new().await;
+    let mut stage = readers::agreeing().await;
     stage.peer("tickets", listener.local_addr().unwrap());
     let server = tonic::transport::Server::builder()
         .add_service(EventsServiceServer::new(neighbour.clone()))
         .add_service(GuestServiceServer::new(neighbour.clone()))
+        .add_service(SettingsServiceServer::new(Reader::default()))
         .serve_with_incoming(TcpIncoming::from(listener));
     #[allow(clippy::disallowed_methods, reason = "a neighbour of the service under test, not part of it")]
     tokio::spawn(server);
