@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use chassis::auth::{Caller, TokenError};
 use chassis::deadline::Deadline;
 use chassis::error::Error;
-use chassis::grpc::{OPERATOR_TOKEN, SOURCE};
+use chassis::grpc::{OPERATOR_TOKEN, PORTAL, SOURCE};
 use chassis::ids::PortalId;
 use portico_proto::identity::v1 as identity;
 use sha2::{Digest, Sha256};
@@ -305,6 +305,9 @@ impl Call {
         }
         if let Ok(source) = MetadataValue::from_str(&self.state.source_hash(self.source)) {
             metadata.insert(SOURCE, source);
+        }
+        if let Ok(portal) = MetadataValue::from_str(&self.portal) {
+            metadata.insert(PORTAL, portal);
         }
         if let Some(operator) = self.state.operator_token().filter(|_| self.operator)
             && let Ok(value) = MetadataValue::from_str(operator.expose())

@@ -258,7 +258,7 @@ async fn files_of_a_message_become_uploads_of_the_notifier() {
     let portal = PORTAL.parse().unwrap();
     let upload = Upload::read(&submitted.uploads[0].token, &keys, &portal, "service:notifier", OffsetDateTime::now_utc()).unwrap();
     assert_eq!((upload.name.as_str(), upload.size, upload.content_type.as_str()), ("smoke.png", 5, "image/png"));
-    let blobs = Blobs::open(&format!("file://{}", world.stage.path("blobs").display())).unwrap();
+    let blobs = Blobs::folder(&world.stage.path("blobs")).unwrap();
     let content: Vec<_> = futures_util::TryStreamExt::try_collect(blobs.get(&upload.staged()).await.unwrap()).await.unwrap();
     assert_eq!(content.concat(), b"hello");
     world.end().await;
@@ -334,10 +334,13 @@ async fn an_answer_to_a_closed_ticket_is_answered() {
     let id = ingest(&world, message("z1@acme.test", "support@demo.portico.test", PROVEN, "Still broken.")).await;
     let mail = settled(&world, &id).await;
     assert_eq!((mail.state(), mail.reason.as_str()), (InboundState::Ignored, "ticket_closed_follow_up"));
+    assert_eq!(mail.ticket_number, "DEMO-7");
     let answer = eventually("the answer", async || world.sink.caught().first().cloned()).await;
     assert_eq!(answer.to, ["alice@acme.test"]);
     assert_eq!(answer.header("X-Portico-Ticket").as_deref(), Some("DEMO-7"));
-    assert!(answer.message().body_text(0).unwrap().contains("Folgeanfrage"));
+    assert!(answer.message().subject().unwrap().contains("DEMO-7"), "the number is in the subject too");
+    assert!(answer.message().body_text(0).unwrap().contains("Folgeanfrage anlegen"));
+    assert!(answer.message().body_text(0).unwrap().contains("/portal/demo/requests/DEMO-7/follow-up"));
     assert!(!answer.message().body_text(0).unwrap().contains("Still broken"));
     world.end().await;
 }

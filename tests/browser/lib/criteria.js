@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { expect } from "@playwright/test";
 
-export const POLICY = /^default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'; worker-src 'self'$/;
+export const POLICY = /^default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'; worker-src 'self'(; object-src 'none')?$/;
 
 const KB = 1024;
 
@@ -73,8 +73,7 @@ export async function tabbed(page, most = 150) {
       element.dataset.stop ??= String(Math.random());
       const ring = (node, pseudo) => {
         const style = node && getComputedStyle(node, pseudo);
-        const outline = style && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-        return outline || (style && /(^|\s)[1-9]\d*px [^,]*$/.test(style.boxShadow.split(",").find((part) => /0px 0px 0px 1px/.test(part)) ?? ""));
+        return style && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
       };
       const near = element.closest(".composer, .attach, label, .mode label, .rating label");
       const visible = ring(element) || ring(element, "::after") || [...(near ? [near, ...near.querySelectorAll(":scope > .btn")] : [])].some((node) => ring(node));
@@ -110,7 +109,7 @@ export async function targets(page, touch) {
     }
     return found;
   }, touch);
-  expect(small, `targets too small: ${page.url()}`).toEqual([]);
+  expect.soft(small, `targets too small: ${page.url()}`).toEqual([]);
 }
 
 export async function borders(page) {
@@ -137,7 +136,7 @@ export async function borders(page) {
     }
     return found;
   });
-  expect(weak, `borders under 3:1: ${page.url()}`).toEqual([]);
+  expect.soft(weak, `borders under 3:1: ${page.url()}`).toEqual([]);
 }
 
 // The mean luminance (0 to 1) of what is on the screen.

@@ -97,9 +97,9 @@ test("a reported topic is kept, locked or removed by the team; customers see non
   await page.goto(`${portal.desk}/moderation`);
   await expect(page.getByRole("main")).toContainText("First reason");
   if (scripts(info)) { await accessible(page, "moderation"); await fits(page, [320, 375, 1280]); }
-  await page.getByRole("button", { name: "Keep: First topic" }).click();
+  await page.getByRole("button", { name: "Keep it: First topic" }).click();
   await expect(page.getByRole("main")).not.toContainText("First reason");
-  await page.getByRole("button", { name: "Lock: Second topic" }).click();
+  await page.getByRole("button", { name: "Lock it: Second topic" }).click();
   await expect(page.getByRole("main")).not.toContainText("Second reason");
   await page.locator("summary", { hasText: "Remove" }).click();
   await page.getByRole("button", { name: "Remove topic" }).click();

@@ -152,8 +152,8 @@ test("paper has the text alone, and reduced motion moves nothing (criterion 18)"
   await page.emulateMedia({ media: "print" });
   for (const selector of [".top", ".foot", ".feedback", ".crumbs"]) await expect(page.locator(selector).first()).toBeHidden();
   await expect(page.locator(".prose").first()).toBeVisible();
-  await signIn(page, demo, "alice@acme.test", DEMO_PASSWORD);
   await page.emulateMedia({ media: "screen" });
+  await signIn(page, demo, "alice@acme.test", DEMO_PASSWORD);
   await page.goto(await first(page, `${demo.url}/requests?view=closed`, ".table .title"));
   await page.emulateMedia({ media: "print", reducedMotion: "reduce" });
   for (const selector of [".top", ".foot", ".composer"]) for (const part of await page.locator(selector).all()) await expect(part).toBeHidden();

@@ -1,7 +1,7 @@
 // Story 1: getting in (IA-5 to IA-9, IA-12, IA-13, IA-16, PP-4).
 import { expect, test } from "@playwright/test";
 import { accessible, human, refused, signIn, watch } from "../lib/page.js";
-import { PASSWORD, Portal, linkIn, mail, status } from "../lib/stack.js";
+import { PASSWORD, Portal, linkIn, mail, status, until } from "../lib/stack.js";
 
 const NEW_PASSWORD = "seven slow herons turn";
 const scripts = (info) => info.project.name === "scripts";
@@ -92,6 +92,30 @@ test("signing in, out and wrongly", async ({ page }, info) => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.goto(`${portal.url}/requests`);
   await expect(page).toHaveURL(/sign-in/);
+});
+
+test("a known browser signs in while others guess the password (S17)", async ({ page, browser }, info) => {
+  const portal = await Portal.create();
+  const alice = await portal.person("alice");
+  await signIn(page, portal, alice.email);
+  const device = (await page.context().cookies()).find(({ name }) => name === "__Host-portico-device");
+  expect([device.httpOnly, device.secure, device.expires > Date.now() / 1000 + 300 * 86_400]).toEqual([true, true, true]);
+  await page.locator("summary", { hasText: "Profile of" }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+
+  await portal.admin.patch("settings", { limits: { login_failures_per_account: 3 } });
+  const login = (password, cookie) => fetch(`${portal.guest.base}/auth/login`, { method: "POST", headers: { "content-type": "application/json", ...(cookie && { cookie }) }, body: JSON.stringify({ email: alice.email, password }) });
+  await until("others are locked out", async () => (await login("wrong wrong wrong")).status === 429);
+  const stranger = await (await browser.newContext({ javaScriptEnabled: scripts(info) })).newPage();
+  await stranger.goto(`${portal.url}/sign-in`);
+  await stranger.getByLabel("E-mail address").fill(alice.email);
+  await stranger.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await stranger.getByRole("button", { name: "Sign in" }).click();
+  await expect(stranger.locator("#error-summary")).toContainText("Too many tries");
+  await signIn(page, portal, alice.email);
+  const answer = await login(PASSWORD, `__Host-portico-device=${device.value}`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("set-cookie")).toMatch(/^__Host-portico-device=[^;]+; Path=\/; Max-Age=\d+; Secure; HttpOnly; SameSite=Lax$/);
 });
 
 test("a guest's first request brings an invitation", async ({ page }, info) => {

@@ -8,6 +8,7 @@
 
 pub mod captcha;
 pub mod client;
+pub mod collector;
 pub mod invariants;
 pub mod live;
 pub mod load;
@@ -18,6 +19,7 @@ pub mod stack;
 pub mod wait;
 
 pub use client::{Answer, Client};
+pub use collector::Collector;
 pub use mail::Mail;
 pub use page::Browser;
 pub use portal::Portal;

@@ -11,6 +11,7 @@ use super::posted::Posted;
 use super::request_files::files;
 use super::view::form::Form;
 use super::view::request::{FileRow, Request};
+use super::view::ui::Status;
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
@@ -105,7 +106,7 @@ fn shown(visit: Visit, form: Form, case: &Case) -> Request {
         url,
         number: ticket.number.clone(),
         subject: ticket.subject.clone(),
-        status: map::ticket::status(ticket),
+        status: defined(map::ticket::status(ticket), &visit.l.words.ticket),
         due,
         due_at,
         entries: map::timeline::entries(&case.items, &visit.l.api, &me, &visit.dates),
@@ -116,6 +117,11 @@ fn shown(visit: Visit, form: Form, case: &Case) -> Request {
         score_comment: score.comment,
         form,
     }
+}
+
+/// What a status means, with the portal's own word for a request.
+fn defined(status: Status, word: &str) -> Status {
+    Status { definition: status.definition.replace("request", word), ..status }
 }
 
 /// Somebody opened the address of a button: back to the request.

@@ -43,12 +43,47 @@ impl Consumer for Tickets {
 /// Who is to be invited because of an event.
 fn newcomer(envelope: &Envelope) -> Option<(PortalId, Newcomer)> {
     let Some(Body::Tickets(event)) = envelope.body.as_ref()?.body.as_ref() else { return None };
-    let Some(Event::TicketCreated(created)) = &event.event else { return None };
+    // What was imported happened long ago: nobody is invited for it.
+    if event.imported_from.is_some() {
+        return None;
+    }
     let portal = envelope.portal.parse().ok()?;
     let ticket: Uuid = parse_uuid(&envelope.aggregate_id).ok()?;
-    if !created.verified {
-        return Some((portal, Newcomer::Writer { ticket }));
+    let newcomer = match event.event.as_ref()? {
+        Event::TicketCreated(created) if !created.verified => Newcomer::Writer { ticket },
+        Event::TicketCreated(created) if created.requester_unregistered => {
+            let person = parse_uuid(&event.ticket.as_ref()?.requester_id).ok()?;
+            Newcomer::Requester { ticket, person, by_agent: created.channel == "agent" }
+        }
+        Event::CollaboratorAdded(added) if added.unregistered && !added.pending => {
+            let (share, person) = (parse_uuid(&added.collaborator_id).ok()?, parse_uuid(&added.person_id).ok()?);
+            Newcomer::Collaborator { ticket, share, person }
+        }
+        _ => return None,
+    };
+    Some((portal, newcomer))
+}
+
+#[cfg(test)]
+mod tests {
+    use portico_proto::events::v1::{EventBody, TicketCreated, TicketsEvent};
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_invited_for_a_ticket_that_was_imported() {
+        let event = |imported_from| TicketsEvent {
+            imported_from,
+            event: Some(Event::TicketCreated(TicketCreated::default())),
+            ..Default::default()
+        };
+        let envelope = |event| Envelope {
+            portal: "demo".into(),
+            aggregate_id: Uuid::from_u128(1).to_string(),
+            body: Some(EventBody { body: Some(Body::Tickets(event)) }),
+            ..Envelope::default()
+        };
+        assert!(newcomer(&envelope(event(None))).is_some());
+        assert!(newcomer(&envelope(event(Some(portico_chassis::clock::to_proto(time::OffsetDateTime::UNIX_EPOCH))))).is_none());
     }
-    let requester = created.requester_unregistered.then(|| event.ticket.as_ref().and_then(|state| parse_uuid(&state.requester_id).ok()));
-    requester.flatten().map(|person| (portal, Newcomer::Requester { ticket, person }))
 }

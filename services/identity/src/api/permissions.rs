@@ -25,6 +25,7 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.identity.v1.AccountsService/ConfirmPasswordReset", Public),
     ("/portico.identity.v1.AccountsService/ConfirmAddress", Public),
     ("/portico.identity.v1.AccountsService/InspectLink", Public),
+    ("/portico.identity.v1.AccountsService/RenewLink", Public),
     ("/portico.identity.v1.SessionsService/Login", Public),
     ("/portico.identity.v1.SessionsService/Refresh", Public),
     ("/portico.identity.v1.SessionsService/Logout", SignedIn),
@@ -52,7 +53,6 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.identity.v1.OrganizationsService/ListMembers", SignedIn),
     ("/portico.identity.v1.OrganizationsService/SetMember", Staff),
     ("/portico.identity.v1.OrganizationsService/RemoveMember", Staff),
-    ("/portico.identity.v1.LinksService/RenderLink", Services(&["notifier"])),
     ("/portico.identity.v1.RevocationService/ListRevocations", ALL),
     ("/portico.common.v1.RenderService/RenderFor", Services(&["notifier"])),
 ];

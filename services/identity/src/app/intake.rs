@@ -34,20 +34,37 @@ pub enum Newcomer {
     Requester {
         /// The ticket.
         ticket: Uuid,
-        /// Who wrote it.
+        /// Who asked.
+        person: Uuid,
+        /// An agent made it for them.
+        by_agent: bool,
+    },
+    /// Somebody shared a ticket with them.
+    Collaborator {
+        /// The ticket.
+        ticket: Uuid,
+        /// The share.
+        share: Uuid,
+        /// With whom.
         person: Uuid,
     },
 }
 
+impl Newcomer {
+    fn noted(self, portal: &PortalId) -> store::intake::Newcomer {
+        let (id, kind, ticket, person) = match self {
+            Self::Writer { ticket } => (ticket, IntakeKind::AutoInvite, ticket, None),
+            Self::Requester { ticket, person, by_agent: false } => (ticket, IntakeKind::AutoInvite, ticket, Some(person)),
+            Self::Requester { ticket, person, by_agent: true } => (ticket, IntakeKind::AgentsRequester, ticket, Some(person)),
+            Self::Collaborator { ticket, share, person } => (share, IntakeKind::Collaborator, ticket, Some(person)),
+        };
+        store::intake::Newcomer { portal: portal.clone(), id, kind, ticket, person }
+    }
+}
+
 /// Notes who is to be invited; a timer does it a moment later.
 pub async fn note_newcomers(conn: &mut PgConnection, newcomers: &[(PortalId, Newcomer)], now: OffsetDateTime) -> Result<(), Error> {
-    let rows: Vec<store::intake::Newcomer> = newcomers
-        .iter()
-        .map(|(portal, newcomer)| match *newcomer {
-            Newcomer::Writer { ticket } => (portal.clone(), ticket, None),
-            Newcomer::Requester { ticket, person } => (portal.clone(), ticket, Some(person)),
-        })
-        .collect();
+    let rows: Vec<store::intake::Newcomer> = newcomers.iter().map(|(portal, newcomer)| newcomer.noted(portal)).collect();
     store::intake::note_newcomers(conn, &rows, now).await
 }
 
@@ -72,7 +89,11 @@ impl Command for Fulfil {
         let wanted = match self.wish.kind {
             IntakeKind::SignUp => self.sign_up(conn, draft, &portal, &mut subject).await?,
             IntakeKind::PasswordReset => self.password_reset(conn, draft, &portal, &mut subject).await?,
-            IntakeKind::AutoInvite => self.auto_invite(conn, draft, &mut subject).await?,
+            IntakeKind::AutoInvite => self.auto_invite(conn, draft, &portal, &mut subject).await?,
+            IntakeKind::AgentsRequester if portal.settings.first_contact("auto_invite") => {
+                self.auto_invite(conn, draft, &portal, &mut subject).await?
+            }
+            IntakeKind::AgentsRequester | IntakeKind::Collaborator => self.invite(conn, draft, &portal, &mut subject).await?,
         };
         if wanted {
             draft.person(subject);
@@ -112,16 +133,35 @@ impl Fulfil {
         Ok(true)
     }
 
-    /// At most one mail an address and day, whatever the number of tickets (S13).
-    async fn auto_invite(&self, conn: &mut PgConnection, draft: &mut Draft, subject: &mut Subject) -> Result<bool, Error> {
-        let day = draft.now - Duration::days(1);
-        if store::link::sent_since(conn, &draft.portal, subject.person.id, Some(LinkKind::AutoInvite), day).await? > 0 {
+    /// At most one mail an address and day, whatever the number of tickets (S13). An unproven writer is asked to confirm the address in
+    /// every portal; somebody who is proven needs the mail only where it opens an account.
+    async fn auto_invite(&self, conn: &mut PgConnection, draft: &mut Draft, portal: &Portal, subject: &mut Subject) -> Result<bool, Error> {
+        let is_proven = !self.wish.email.is_empty();
+        if is_proven && (subject.person.registered || !portal.settings.first_contact("auto_invite")) {
+            return Ok(false);
+        }
+        if was_sent_today(conn, draft, subject, LinkKind::AutoInvite).await? {
             return Ok(false);
         }
         replace_older(conn, draft, subject, LinkKind::AutoInvite).await?;
         draft.issue_new(subject, LinkKind::AutoInvite, "");
         Ok(true)
     }
+
+    /// An invitation because somebody of the portal named the person, where the policy lets invited people open an account.
+    async fn invite(&self, conn: &mut PgConnection, draft: &mut Draft, portal: &Portal, subject: &mut Subject) -> Result<bool, Error> {
+        let may_register = !subject.person.registered && portal.settings.first_contact("invite");
+        if !may_register || was_sent_today(conn, draft, subject, LinkKind::Invite).await? {
+            return Ok(false);
+        }
+        draft.issue_new(subject, LinkKind::Invite, "");
+        Ok(true)
+    }
+}
+
+async fn was_sent_today(conn: &mut PgConnection, draft: &Draft, subject: &Subject, kind: LinkKind) -> Result<bool, Error> {
+    let day = draft.now - Duration::days(1);
+    Ok(store::link::sent_since(conn, &draft.portal, subject.person.id, Some(kind), day).await? > 0)
 }
 
 /// Looks at wishes when their timers fire.

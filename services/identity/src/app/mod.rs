@@ -17,6 +17,7 @@ pub mod password;
 pub mod person;
 pub mod portal;
 pub mod render;
+pub mod renewal;
 pub mod revocation;
 pub mod session;
 pub mod sweep;

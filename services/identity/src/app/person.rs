@@ -6,14 +6,14 @@ use portico_chassis::error::Error;
 use portico_chassis::grpc::Context;
 use portico_chassis::ids::PortalId;
 use sqlx::PgConnection;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::draft::{Draft, Subject};
 use super::{App, Ask, Command, caller_id, check_etag};
 use crate::domain::email::Email;
 use crate::domain::ids::PersonId;
-use crate::domain::link::{LinkKind, LinkState};
+use crate::domain::link::LinkState;
 use crate::domain::person::{Change, Filter, NewPerson, Person, Role, Status, Visibility};
 use crate::domain::portal::Portal;
 use crate::store;
@@ -44,7 +44,6 @@ pub async fn end_links(conn: &mut PgConnection, draft: &mut Draft, subject: &mut
 struct EnsurePerson {
     email: Email,
     name: String,
-    invite: bool,
 }
 
 #[async_trait]
@@ -53,14 +52,7 @@ impl Command for EnsurePerson {
 
     async fn decide(&self, app: &App, conn: &mut PgConnection, draft: &mut Draft) -> Result<Person, Error> {
         let portal = app.portal(conn, &draft.portal).await?;
-        let mut subject = person_of(conn, draft, &portal, &self.email, &self.name).await?;
-        if self.invite && !subject.person.registered && subject.person.status == Status::Active {
-            let day = draft.now - Duration::days(1);
-            let sent = store::link::sent_since(conn, &draft.portal, subject.person.id, Some(LinkKind::Invite), day).await?;
-            if sent == 0 {
-                draft.issue_new(&mut subject, LinkKind::Invite, &self.name);
-            }
-        }
+        let subject = person_of(conn, draft, &portal, &self.email, &self.name).await?;
         Ok(draft.person(subject))
     }
 }
@@ -113,8 +105,12 @@ impl Command for UpdatePerson {
         let events = subject.person.apply(self.change.clone());
         subject.happened(events);
         let is_acting_admin = subject.person.role == Role::Admin && subject.person.may_sign_in();
-        if was_acting_admin && !is_acting_admin && !store::person::other_admin_exists(conn, &draft.portal, self.id).await? {
-            return Err(Error::conflict("last_admin", "The portal needs an administrator who can sign in."));
+        if was_acting_admin && !is_acting_admin {
+            let other = store::person::other_admin(conn, &draft.portal, self.id).await?;
+            let (other, version) =
+                other.ok_or_else(|| Error::conflict("last_admin", "The portal needs an administrator who can sign in."))?;
+            // Who stays must still be there at the commit: two administrators may be demoting each other.
+            draft.expect_person_at(other, version);
         }
         if subject.person.status == Status::Suspended && !subject.is_unchanged() {
             end_links(conn, draft, &mut subject, LinkState::Revoked).await?;
@@ -124,17 +120,15 @@ impl Command for UpdatePerson {
 }
 
 impl App {
-    /// Finds or makes the person of an address; with `invite` somebody without an account gets a mail, at most one a day.
-    pub async fn ensure_person(&self, ask: &Ask, email: Email, name: String, invite: bool) -> Result<Person, Error> {
+    /// Finds or makes the person of an address. Nobody is mailed by it.
+    pub async fn ensure_person(&self, ask: &Ask, email: Email, name: String) -> Result<Person, Error> {
         // Most addresses are known: then there is nothing to commit.
         let mut conn = self.db.read(&ask.portal, ask.deadline).await?;
-        if let Some(person) = store::person::find_by_email(&mut conn, &ask.portal, &email).await?
-            && (person.registered || !invite)
-        {
+        if let Some(person) = store::person::find_by_email(&mut conn, &ask.portal, &email).await? {
             return Ok(person);
         }
         drop(conn);
-        self.run(ask, &EnsurePerson { email, name, invite }).await
+        self.run(ask, &EnsurePerson { email, name }).await
     }
 
     /// People by id; unknown ids are left out.

@@ -21,6 +21,10 @@ pub enum IntakeKind {
     PasswordReset,
     /// The auto-invite of a ticket's writer.
     AutoInvite,
+    /// An account for somebody for whom an agent made a ticket.
+    AgentsRequester,
+    /// An account for somebody with whom a ticket was shared.
+    Collaborator,
 }
 
 impl IntakeKind {
@@ -30,12 +34,16 @@ impl IntakeKind {
             Self::SignUp => "sign_up",
             Self::PasswordReset => "password_reset",
             Self::AutoInvite => "auto_invite",
+            Self::AgentsRequester => "agents_requester",
+            Self::Collaborator => "collaborator",
         }
     }
 
     /// Reads the name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::SignUp, Self::PasswordReset, Self::AutoInvite].into_iter().find(|kind| kind.as_str() == text)
+        [Self::SignUp, Self::PasswordReset, Self::AutoInvite, Self::AgentsRequester, Self::Collaborator]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -82,29 +90,43 @@ pub async fn find(conn: &mut PgConnection, portal: &PortalId, id: IntakeId) -> R
     .transpose()
 }
 
-/// Somebody who wrote and has no account yet: a ticket, and the person if the address is known.
-pub type Newcomer = (PortalId, Uuid, Option<Uuid>);
+/// Somebody who has to do with a ticket and has no account yet.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// In which portal.
+    pub portal: PortalId,
+    /// Names the wish, so it is noted once: the ticket, or the share.
+    pub id: Uuid,
+    /// What is wished for.
+    pub kind: IntakeKind,
+    /// The ticket.
+    pub ticket: Uuid,
+    /// The person; `None` while the address is unproven.
+    pub person: Option<Uuid>,
+}
 
-/// Notes who is to be invited because of a ticket. The ticket's id is the wish's, so it is noted once.
+/// Notes who is to be invited because of a ticket.
 pub async fn note_newcomers(conn: &mut PgConnection, newcomers: &[Newcomer], now: OffsetDateTime) -> Result<(), Error> {
     if newcomers.is_empty() {
         return Ok(());
     }
     sqlx::query(
-        "WITH w AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS w (portal, ticket, person)), \
+        "WITH w AS (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $6::uuid[], $7::uuid[]) AS w (portal, id, kind, ticket, person)), \
               i AS (INSERT INTO intake (portal, id, kind, email, name, ticket_id, created_at) \
-                      SELECT w.portal, w.ticket, 'auto_invite', coalesce(p.email, ''), '', w.ticket, $4 \
+                      SELECT w.portal, w.id, w.kind, coalesce(p.email, ''), '', w.ticket, $4 \
                         FROM w LEFT JOIN person p ON p.portal = w.portal AND p.id = w.person \
                        WHERE w.person IS NULL OR p.id IS NOT NULL \
                       ON CONFLICT DO NOTHING RETURNING portal, id) \
          INSERT INTO timer (id, portal, kind, aggregate_id, due_at, next_at) SELECT id, portal, $5, id, $4, $4 FROM i \
          ON CONFLICT DO NOTHING",
     )
-    .bind(column(newcomers, |(portal, ..)| portal.clone()))
-    .bind(column(newcomers, |(_, ticket, _)| *ticket))
-    .bind(column(newcomers, |(.., person)| *person))
+    .bind(column(newcomers, |newcomer| newcomer.portal.clone()))
+    .bind(column(newcomers, |newcomer| newcomer.id))
+    .bind(column(newcomers, |newcomer| newcomer.kind.as_str()))
     .bind(now)
     .bind(TIMER)
+    .bind(column(newcomers, |newcomer| newcomer.ticket))
+    .bind(column(newcomers, |newcomer| newcomer.person))
     .execute(conn)
     .await?;
     Ok(())

@@ -157,3 +157,43 @@ async fn invitations_are_listed_by_what_became_of_them() {
     assert_eq!((first.invitations.len(), second.invitations.len(), second.next_page_token.as_str()), (3, 2, ""));
     place.end().await;
 }
+
+async fn renew(place: &Place, token: &str) {
+    let message = RenewLinkRequest { portal: "demo".into(), request_id: key(), token: token.into() };
+    assert_eq!(place.accounts().renew_link(place.guest(message)).await.unwrap().into_inner(), RenewLinkResponse {});
+}
+
+#[tokio::test]
+async fn an_invitation_that_only_expired_is_sent_again_to_its_own_address_and_no_other_link_is() {
+    // ux.md: a page of a dead link has a button that asks for a new one. S11, S12.
+    let place = Place::demo().await;
+    let admin = place.admin().await;
+    let sent = |email: &'static str| {
+        let (place, admin) = (&place, &admin);
+        async move {
+            let made = create(place, admin, invite(email, Role::Customer)).await.unwrap().into_inner();
+            (made.id, place.mailed_token(email, "invite").await)
+        }
+    };
+    let (_, late) = sent("late@x.test").await;
+    let (revoked, dead) = sent("revoked@x.test").await;
+    let (_, used) = sent("used@x.test").await;
+    revoke(&place, &admin, &revoked).await.unwrap();
+    place.try_register(&used, PASSWORD).await.unwrap();
+    // It works still: nothing is sent.
+    renew(&place, &late).await;
+    assert_eq!(place.links_of("late@x.test", "invite").await.len(), 1);
+
+    place.clock.advance(Duration::days(8));
+    for token in [late.as_str(), &dead, &used, "never real", ""] {
+        renew(&place, token).await;
+    }
+    assert_eq!(place.links_of("late@x.test", "invite").await.len(), 2);
+    assert_eq!(place.links_of("revoked@x.test", "invite").await.len(), 1);
+    assert_eq!(place.links_of("used@x.test", "invite").await.len(), 1);
+    let fresh = place.mailed_token("late@x.test", "invite").await;
+    assert_ne!(fresh, late);
+    assert_eq!(code(place.try_register(&late, PASSWORD).await), (404, "link_invalid".into()));
+    assert_eq!(place.try_register(&fresh, PASSWORD).await.unwrap().into_inner().user.unwrap().email, "late@x.test");
+    place.end().await;
+}

@@ -8,7 +8,8 @@ use portico_proto::events::v1::events_service_server::{EventsService, EventsServ
 use portico_proto::events::v1::identity_event::Event;
 use portico_proto::events::v1::tickets_event::Event as Tickets;
 use portico_proto::events::v1::{
-    Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, TicketCreated, TicketState, TicketsEvent,
+    CollaboratorAdded, Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, TicketCreated, TicketState,
+    TicketsEvent,
 };
 use portico_proto::identity::v1::*;
 use portico_proto::tickets::v1::guest_service_server::{GuestService, GuestServiceServer};
@@ -31,6 +32,20 @@ const EPOCH: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 #[tonic::async_trait]
 impl EventsService for Neighbour {
+    async fn snapshot(
+        &self,
+        _: Request<portico_proto::events::v1::SnapshotRequest>,
+    ) -> Result<Response<portico_proto::events::v1::SnapshotResponse>, Status> {
+        Err(Status::unimplemented("no consumer of this test needs a snapshot"))
+    }
+
+    async fn begin_epoch(
+        &self,
+        _: Request<portico_proto::events::v1::BeginEpochRequest>,
+    ) -> Result<Response<portico_proto::events::v1::BeginEpochResponse>, Status> {
+        Err(Status::unimplemented("no database is restored in this test"))
+    }
+
     async fn get_head(&self, request: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
         let events = self.events.lock().unwrap();
         let at = usize::try_from(request.get_ref().position).unwrap();
@@ -61,9 +76,13 @@ impl GuestService for Neighbour {
 
 impl Neighbour {
     fn created(&self, ticket: Uuid, created: TicketCreated, requester: &str) {
-        let mut events = self.events.lock().unwrap();
         let state = TicketState { requester_id: requester.into(), verified: created.verified, ..Default::default() };
-        let body = TicketsEvent { ticket: Some(state), event: Some(Tickets::TicketCreated(created)), ..Default::default() };
+        self.tell(ticket, state, Tickets::TicketCreated(created));
+    }
+
+    fn tell(&self, ticket: Uuid, state: TicketState, event: Tickets) {
+        let mut events = self.events.lock().unwrap();
+        let body = TicketsEvent { ticket: Some(state), event: Some(event), ..Default::default() };
         let envelope = Envelope {
             event_id: Uuid::now_v7().to_string(),
             portal: "demo".into(),
@@ -87,10 +106,17 @@ impl Neighbour {
         self.created(ticket, TicketCreated { verified: false, channel: "portal".into(), ..Default::default() }, "");
     }
 
-    /// Somebody writes whose address a mail provider vouched for.
-    fn unregistered_writes(&self, person: &str) {
-        let created = TicketCreated { verified: true, channel: "email".into(), requester_unregistered: true, ..Default::default() };
+    /// Somebody without an account asks, by a mail whose sender is proven or through an agent.
+    fn unregistered_asks(&self, person: &str, channel: &str) {
+        let created = TicketCreated { verified: true, channel: channel.into(), requester_unregistered: true, ..Default::default() };
         self.created(Uuid::now_v7(), created, person);
+    }
+
+    /// A ticket is shared with somebody without an account.
+    fn shared(&self, person: &str, pending: bool) {
+        let collaborator_id = Uuid::now_v7().to_string();
+        let added = CollaboratorAdded { collaborator_id, person_id: person.into(), pending, unregistered: true };
+        self.tell(Uuid::now_v7(), TicketState::default(), Tickets::CollaboratorAdded(added));
     }
 }
 
@@ -177,16 +203,87 @@ async fn a_portal_that_does_not_auto_invite_asks_for_confirmation_only() {
     place.end().await;
 }
 
+async fn person(place: &Place, email: &str) -> String {
+    let ensure = EnsurePersonRequest {
+        portal: "demo".into(),
+        request_id: key(),
+        email: email.into(),
+        name: "Mia".into(),
+        ..EnsurePersonRequest::default()
+    };
+    place.people().ensure_person(place.service("tickets", ensure)).await.unwrap().into_inner().id
+}
+
+/// Kinds of the links that an address got, once all wishes were looked at.
+async fn kinds(place: &Place, email: &str) -> (usize, usize) {
+    (place.links_of(email, "invite").await.len(), place.links_of(email, "auto_invite").await.len())
+}
+
+/// All that tickets told was taken in: a guest who wrote last has been asked to confirm.
+async fn caught_up(place: &Place, neighbour: &Neighbour) {
+    neighbour.guest_writes("last@web.test");
+    waits_for(place, "last@web.test", 1).await;
+    place.settled().await;
+}
+
 #[tokio::test]
-async fn a_vouched_sender_without_an_account_is_invited_too() {
+async fn a_vouched_sender_without_an_account_gets_one_invitation() {
+    // IA-8: one, not one for being known and one for the request.
     let neighbour = Neighbour::default();
     let place = beside(&neighbour).await;
-    let ensure =
-        EnsurePersonRequest { portal: "demo".into(), request_id: key(), email: "mail@web.test".into(), name: "Mia".into(), invite: false };
-    let mia = place.people().ensure_person(place.service("tickets", ensure)).await.unwrap().into_inner();
-    neighbour.unregistered_writes(&mia.id);
+    let mia = person(&place, "mail@web.test").await;
+    neighbour.unregistered_asks(&mia, "email");
     waits_for(&place, "mail@web.test", 1).await;
+    caught_up(&place, &neighbour).await;
+    assert_eq!(kinds(&place, "mail@web.test").await, (0, 1));
     let token = place.mailed_token("mail@web.test", "auto_invite").await;
-    assert_eq!(place.try_register(&token, PASSWORD).await.unwrap().into_inner().user.unwrap().id, mia.id);
+    assert_eq!(place.try_register(&token, PASSWORD).await.unwrap().into_inner().user.unwrap().id, mia);
+    place.end().await;
+}
+
+#[tokio::test]
+async fn who_opens_an_account_is_the_policys_word() {
+    // lifecycle.md, `first_contact`: P0 has single sign-on alone, P1 and P2 invite, P3 invites those who write by themselves too.
+    let neighbour = Neighbour::default();
+    let place = beside(&neighbour).await;
+    for (ways, by_mail, by_agent, shared) in [
+        (json!(["sso"]), (0, 0), (0, 0), (0, 0)),
+        (json!(["invite", "sso"]), (0, 0), (1, 0), (1, 0)),
+        (json!(["invite", "sign_up", "auto_invite"]), (0, 1), (0, 1), (1, 0)),
+    ] {
+        place.patch(json!({"policies": {"first_contact": ways}})).await;
+        let address = |who: &str| format!("{who}{}@web.test", by_mail.1 * 2 + shared.0);
+        neighbour.unregistered_asks(&person(&place, &address("mail")).await, "email");
+        neighbour.unregistered_asks(&person(&place, &address("agent")).await, "agent");
+        neighbour.shared(&person(&place, &address("share")).await, false);
+        neighbour.shared(&person(&place, &address("cc")).await, true);
+        let last = format!("last{}@web.test", by_mail.1 * 2 + shared.0);
+        neighbour.guest_writes(&last);
+        waits_for(&place, &last, 1).await;
+        place.settled().await;
+        assert_eq!(kinds(&place, &address("mail")).await, by_mail, "{ways}: by mail");
+        assert_eq!(kinds(&place, &address("agent")).await, by_agent, "{ways}: through an agent");
+        assert_eq!(kinds(&place, &address("share")).await, shared, "{ways}: shared with");
+        assert_eq!(kinds(&place, &address("cc")).await, (0, 0), "{ways}: a Cc that nobody confirmed");
+    }
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_collaborator_without_an_account_is_invited_once_a_day() {
+    let neighbour = Neighbour::default();
+    let place = beside(&neighbour).await;
+    let carol = person(&place, "carol@globex.test").await;
+    neighbour.shared(&carol, false);
+    neighbour.shared(&carol, false);
+    caught_up(&place, &neighbour).await;
+    assert_eq!(kinds(&place, "carol@globex.test").await, (1, 0));
+    let token = place.mailed_token("carol@globex.test", "invite").await;
+    place.try_register(&token, PASSWORD).await.unwrap();
+    neighbour.shared(&carol, false);
+    neighbour.guest_writes("after@web.test");
+    waits_for(&place, "after@web.test", 1).await;
+    place.settled().await;
+    assert_eq!(kinds(&place, "carol@globex.test").await, (1, 0), "who has an account needs no invitation");
     place.end().await;
 }

@@ -99,3 +99,32 @@ async fn production_refuses_the_demos_password() {
     assert_eq!(wrong_fields(refused), [("password".to_owned(), "not_allowed".to_owned())]);
     place.end().await;
 }
+
+/// S04: the answer takes as long for an address that has no account. Without the decoy's hash an unknown address would answer in a tenth of the
+/// time, so a factor of two either way, on medians of tries that take turns, tells the two apart on a busy machine too.
+#[tokio::test]
+async fn a_refusal_costs_the_same_work_whatever_the_address_is() {
+    let place = Place::demo().await;
+    place.patch(serde_json::json!({"limits": {"login_failures_per_account": 100}})).await;
+    place.customer("alice@acme.test").await;
+    let mallory = place.customer("mallory@acme.test").await;
+    place.suspend(&mallory.id()).await;
+    let ensure = EnsurePersonRequest { portal: "demo".into(), request_id: key(), email: "mail@web.test".into(), ..Default::default() };
+    place.people().ensure_person(place.service("tickets", ensure)).await.unwrap();
+    let addresses = ["alice@acme.test", "mallory@acme.test", "mail@web.test", "nobody@acme.test", "no address"];
+    let mut taken = vec![Vec::new(); addresses.len()];
+    for _ in 0..15 {
+        for (index, address) in addresses.into_iter().enumerate() {
+            let began = std::time::Instant::now();
+            let refused = place.try_login(address, "a guess that is wrong", Client::default()).await;
+            taken[index].push(began.elapsed());
+            assert_eq!(code(refused), (401, "bad_credentials".into()), "{address}");
+        }
+    }
+    taken.iter_mut().for_each(|times| times.sort_unstable());
+    let medians: Vec<_> = taken.iter().map(|times| times[times.len() / 2]).collect();
+    for (address, median) in addresses.into_iter().zip(&medians) {
+        assert!(*median * 2 > medians[0] && *median < medians[0] * 2, "{address}: {medians:?}");
+    }
+    place.end().await;
+}

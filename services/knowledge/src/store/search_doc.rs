@@ -264,3 +264,10 @@ pub async fn forget(pool: &PgPool) -> Result<(), Error> {
     sqlx::query("DELETE FROM search_docs WHERE deleted AND updated_at < now() - interval '30 days'").execute(pool).await?;
     Ok(())
 }
+
+/// Takes the version of every topic back to 0, so that whatever the community says now replaces it; returns portal, id and version.
+pub async fn outdate_topics(conn: &mut PgConnection) -> Result<Vec<(String, Uuid, i64)>, Error> {
+    let topic = i16::from(SearchKind::Topic.code());
+    let sql = "UPDATE search_docs SET version = 0 WHERE kind = $1 RETURNING portal, id, version";
+    Ok(sqlx::query_as(sql).bind(topic).fetch_all(conn).await?)
+}

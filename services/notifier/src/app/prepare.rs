@@ -56,7 +56,14 @@ impl App {
         let portal = self.portal(&due.portal).await?;
         let addressee = self.clients.addressee(&due.portal, &due.recipient).await?;
         let number = mail.ticket_number.unwrap_or_default();
-        let (subject, intro) = words::closed_answer(Language::of(&addressee.locale), mail.reason == "ticket_closed_follow_up");
+        let language = Language::of(&addressee.locale);
+        let offers_follow_up = mail.reason == "ticket_closed_follow_up";
+        let (subject, intro) = words::closed_answer(language, offers_follow_up);
+        let (action_label, action_path) = match (number.as_str(), offers_follow_up) {
+            ("", _) => (String::new(), "/".to_owned()),
+            (number, true) => (language.create_follow_up().to_owned(), format!("/requests/{number}/follow-up")),
+            (number, false) => (number.to_owned(), format!("/requests/{number}")),
+        };
         Ok(Content {
             to_address: addressee.email,
             to_name: addressee.name,
@@ -64,8 +71,8 @@ impl App {
             portal_title: portal.title,
             subject: subject.to_owned(),
             intro,
-            action_path: if number.is_empty() { "/".to_owned() } else { format!("/requests/{number}") },
-            action_label: if number.is_empty() { String::new() } else { number.clone() },
+            action_path,
+            action_label,
             ticket_number: number,
             ..Content::default()
         })

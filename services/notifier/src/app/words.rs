@@ -42,6 +42,14 @@ impl Language {
         }
     }
 
+    /// The button of an answer about a closed request.
+    pub fn create_follow_up(self) -> &'static str {
+        match self {
+            Self::English => "Create a follow-up",
+            Self::German => "Folgeanfrage anlegen",
+        }
+    }
+
     /// The last line.
     pub fn sent_by(self, portal: &str) -> String {
         match self {

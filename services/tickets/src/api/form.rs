@@ -6,7 +6,7 @@ use portico_chassis::clock::from_proto;
 use portico_chassis::error::{Error, FieldError};
 use time::OffsetDateTime;
 
-/// Markdown texts, in bytes.
+/// Markdown texts, in characters.
 pub const LONGEST_BODY: usize = 60_000;
 /// Subjects, in characters.
 pub const LONGEST_SUBJECT: usize = 200;
@@ -30,6 +30,11 @@ impl Form {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
 
+    /// Takes over what does not fit in a part, under the part's name: `history[2].body`.
+    pub fn part(&mut self, name: &str, part: Self) {
+        self.0.extend(part.0.into_iter().map(|wrong| FieldError { field: format!("{name}.{}", wrong.field), ..wrong }));
+    }
+
     /// One line of at most `most` characters; may be empty.
     pub fn line(&mut self, field: &str, text: &str, most: usize) -> String {
         let text = text.trim();
@@ -50,10 +55,11 @@ impl Form {
         line
     }
 
-    /// Markdown of at most [`LONGEST_BODY`] bytes; may be empty.
+    /// Markdown of at most [`LONGEST_BODY`] characters; may be empty.
     pub fn markdown(&mut self, field: &str, text: &str) -> String {
-        if text.len() > LONGEST_BODY {
-            self.wrong(field, "too_long", format!("At most {LONGEST_BODY} bytes."));
+        // Fewer bytes than that can't be too many characters: long texts are counted only when it matters.
+        if text.len() > LONGEST_BODY && text.chars().count() > LONGEST_BODY {
+            self.wrong(field, "too_long", format!("At most {LONGEST_BODY} characters."));
         } else if text.contains('\0') {
             self.wrong(field, "invalid", "The text has characters that are none.");
         }
@@ -157,6 +163,7 @@ mod tests {
         let mut form = Form::default();
         form.required_line("subject", "  ", LONGEST_SUBJECT);
         form.required_markdown("description", &"x".repeat(LONGEST_BODY + 1));
+        form.required_markdown("fits", &"ü".repeat(LONGEST_BODY));
         form.email("email", "a b@c.de");
         form.choice("priority", 9, crate::domain::kinds::Priority::from_code);
         let Err(Error::Invalid(fields)) = form.done() else { panic!("nothing was wrong") };

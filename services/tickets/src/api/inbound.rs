@@ -36,7 +36,7 @@ fn mail(context: &Context, given: wire::SubmitMailRequest) -> Result<Mail, Error
     let accepted_by: Option<PersonId> = form.id("accepted_by", &given.accepted_by);
     form.done()?;
     let subject = cut_line(&given.subject, LONGEST_SUBJECT);
-    let body = cut_bytes(&given.body.replace('\0', ""), LONGEST_BODY);
+    let body = cut_text(&given.body.replace('\0', ""), LONGEST_BODY);
     let cc = given.cc.iter().filter(|address| good(address)).take(MOST_CC).map(|address| address.trim().to_lowercase());
     Ok(Mail {
         portal,
@@ -65,11 +65,8 @@ fn cut_line(text: &str, most: usize) -> String {
     line.trim().chars().take(most).collect()
 }
 
-fn cut_bytes(text: &str, most: usize) -> String {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+fn cut_text(text: &str, most: usize) -> String {
+    let end = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
     text[..end].trim().to_owned()
 }
 
@@ -88,9 +85,14 @@ fn answer(outcome: Outcome) -> wire::SubmitMailResponse {
             person_id: writer.to_string(),
             reason: String::new(),
         },
-        Outcome::Claimed => wire::SubmitMailResponse { outcome: wire::MailOutcome::Claimed.into(), ..wire::SubmitMailResponse::default() },
-        Outcome::Ignored { reason, person: writer } => wire::SubmitMailResponse {
+        Outcome::Claimed { number } => wire::SubmitMailResponse {
+            outcome: wire::MailOutcome::Claimed.into(),
+            number: number.unwrap_or_default(),
+            ..wire::SubmitMailResponse::default()
+        },
+        Outcome::Ignored { number, reason, person: writer } => wire::SubmitMailResponse {
             outcome: wire::MailOutcome::Ignored.into(),
+            number: number.unwrap_or_default(),
             reason: reason.to_owned(),
             person_id: person(writer),
             ..wire::SubmitMailResponse::default()
@@ -104,8 +106,8 @@ mod tests {
 
     #[test]
     fn a_long_mail_is_cut_between_letters() {
-        assert_eq!(cut_bytes(&"ü".repeat(40_000), LONGEST_BODY).len(), LONGEST_BODY);
-        assert_eq!(cut_bytes("äx", 1), "");
+        assert_eq!(cut_text(&"ü".repeat(70_000), LONGEST_BODY).chars().count(), LONGEST_BODY);
+        assert_eq!(cut_text("äx", 1), "ä");
         assert_eq!(cut_line(" a\r\nBcc: b ", 7), "a  Bcc:");
     }
 }

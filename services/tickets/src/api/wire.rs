@@ -68,7 +68,7 @@ pub fn ticket(view: TicketView) -> wire::Ticket {
         status: code(view.status.code()),
         status_category: code(category.code()),
         status_label: view.label,
-        status_definition: view.status.definition().to_owned(),
+        status_definition: view.definition,
         sub_status: view.sub_status.unwrap_or_default(),
         reason: view.reason.map_or(0, |value| code(Reason::code(value))),
         impact: view.impact.map_or(0, |value| code(Level::code(value))),

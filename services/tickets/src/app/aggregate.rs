@@ -22,7 +22,7 @@ use super::refusal;
 use super::view::{self, Lens, TicketView};
 use crate::domain::access::{Actor, Relation, Viewer, relation};
 use crate::domain::case::Case;
-use crate::domain::command::Command;
+use crate::domain::command::{Command, Invitee};
 use crate::domain::create::NewTicket;
 use crate::domain::decide::decide;
 use crate::domain::event::Event;
@@ -71,11 +71,22 @@ pub enum Wants {
     /// The comment and the ticket. A customer's comment on a closed ticket may become the new ticket given here.
     Comment(Box<NewTicket>),
     /// A linked new ticket.
-    FollowUp(Box<NewTicket>),
+    FollowUp(Box<NewLinked>),
     /// The share of this person.
     Share(PersonId, Box<ShareNames>),
     /// Nothing: events, timers, ends of shares.
     Nothing,
+}
+
+/// A ticket that is to be linked with another one.
+#[derive(Debug, Clone)]
+pub struct NewLinked {
+    /// The ticket; what is not given is the parent's.
+    pub new: NewTicket,
+    /// Whom it is shared with, besides those who share the parent.
+    pub invitees: Vec<Invitee>,
+    /// Who asks, when it is not whoever asked for the parent.
+    pub requester: Option<Box<PersonFacts>>,
 }
 
 /// One thing asked of a ticket, with all that deciding it needs.
@@ -227,11 +238,11 @@ impl Turn<'_> {
         vec![Event::Verified { requester: viewer.person, organization }]
     }
 
-    fn becomes_new_case(&self, ticket: &crate::domain::ticket::Ticket, actor: Actor) -> Option<NewTicket> {
+    fn becomes_new_case(&self, ticket: &crate::domain::ticket::Ticket, actor: Actor) -> Option<NewLinked> {
         match &self.ask.wants {
             Wants::FollowUp(new) => Some((**new).clone()),
             Wants::Comment(new) if actor.relation().is_some_and(|relation| makes_new_case(ticket, relation, &self.ask.rules)) => {
-                Some((**new).clone())
+                Some(NewLinked { new: (**new).clone(), invitees: Vec::new(), requester: None })
             }
             _ => None,
         }

@@ -60,7 +60,7 @@ impl Identity {
         answer.await?.into_inner().people.into_iter().map(facts).collect()
     }
 
-    /// The person of an address, made without an account when there is none; `invite` sends them an invitation then.
+    /// The person of an address, made without an account when there is none. Nobody is mailed: identity invites by our events.
     ///
     /// # Errors
     /// `Invalid` for an address that is none; `Unavailable` when identity does not answer.
@@ -71,12 +71,25 @@ impl Identity {
                 request_id: asked.request_id.clone(),
                 email: asked.email.to_owned(),
                 name: asked.name.to_owned(),
-                invite: asked.invite,
+                ..wire::EnsurePersonRequest::default()
             };
             let sent = self.people.clone().ensure_person(own(message, deadline)?).await;
             sent.map_err(|status| Error::from_status(&status))
         });
         facts(answer.await?.into_inner())
+    }
+
+    /// The person of an address, if there is one.
+    ///
+    /// # Errors
+    /// `Unavailable` when identity does not answer.
+    pub async fn find(&self, portal: &PortalId, email: &str, deadline: Deadline) -> Result<Option<PersonFacts>, Error> {
+        let answer = repeat(deadline, || async {
+            let message = wire::FindPeopleByEmailRequest { portal: portal.to_string(), emails: vec![email.to_owned()] };
+            let sent = self.people.clone().find_people_by_email(own(message, deadline)?).await;
+            sent.map_err(|status| Error::from_status(&status))
+        });
+        answer.await?.into_inner().people.into_iter().next().map(facts).transpose()
     }
 
     /// Checks and spends a guest's answer; the same answer with the same request id is free.
@@ -113,8 +126,6 @@ pub struct Ensure<'a> {
     pub email: &'a str,
     /// The name of a person who is made; may be empty.
     pub name: &'a str,
-    /// Whether to invite a person without an account.
-    pub invite: bool,
 }
 
 fn facts(person: wire::PersonFacts) -> Result<PersonFacts, Error> {

@@ -10,15 +10,21 @@ use super::Tickets;
 use super::aggregate::{ShareNames, Wants};
 use super::asker::Asker;
 use super::clients::{Ensure, derived};
-use super::create::of_field;
+use super::create::{NewInput, of_field};
 use super::ticket::{Opened, Order};
 use super::view;
-use crate::domain::access::Relation;
+use crate::domain::access::{Actor, Relation};
 use crate::domain::collaborator::Collaborator;
 use crate::domain::command::{Command, Invitee};
+use crate::domain::decide::decide;
+use crate::domain::event::Event;
+use crate::domain::evolve::evolve;
 use crate::domain::ids::{CollaboratorId, OrganizationId, PersonId};
-use crate::domain::kinds::{Access, CollaboratorState};
+use crate::domain::kinds::{Access, Channel, CollaboratorState};
 use crate::domain::person::PersonFacts;
+use crate::domain::policy::Rules;
+use crate::domain::refusal::Refusal;
+use crate::domain::ticket::Ticket;
 
 /// A share as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +70,28 @@ pub struct ShareInput {
 }
 
 impl Tickets {
+    /// Those whom the new ticket is shared with, once nothing speaks against it: people are made for them here, and identity invites them when
+    /// it hears of the share. A Cc of a mail, and whom somebody unproven names, see and hear nothing until somebody confirms them (S63).
+    pub(super) async fn invitees(&self, asker: &Asker, input: &NewInput, now: OffsetDateTime) -> Result<Vec<Invitee>, Error> {
+        let waits = input.channel == Some(Channel::Email) || asker.as_viewer().is_none();
+        let mut invitees = Vec::new();
+        let own = input.guest.as_ref().map(|guest| guest.email.as_str());
+        for email in input.collaborators.iter().filter(|email| Some(email.as_str()) != own) {
+            let request_id = derived(&input.request.key, email);
+            let asked = Ensure { portal: &asker.portal, request_id, email, name: "" };
+            let person = self.ensure(&asked, asker.deadline).await.map_err(|error| of_field(error, "collaborators"))?;
+            invitees.push(Invitee {
+                id: CollaboratorId::new(self.random.uuid(now)),
+                person: person.id,
+                registered: person.registered,
+                state: if waits { CollaboratorState::Pending } else { CollaboratorState::Active },
+                access: Access::Write,
+                expires_at: None,
+            });
+        }
+        Ok(invitees)
+    }
+
     /// Who shares a ticket.
     ///
     /// # Errors
@@ -98,9 +126,11 @@ impl Tickets {
         }
         drop(conn);
         let request_id = derived(&input.request.key, "share");
-        let asked = Ensure { portal: &asker.portal, request_id, email: &input.email, name: "", invite: true };
+        let asked = Ensure { portal: &asker.portal, request_id, email: &input.email, name: "" };
         let person = self.ensure(&asked, asker.deadline).await.map_err(|error| of_field(error, "email"))?;
-        let names = ShareNames { email: input.email.clone(), ..names(&opened, &person) };
+        // The answer is the same for a known address and one that was made a moment ago, also for agents.
+        let known = is_colleague(&opened, &person);
+        let names = ShareNames { email: input.email.clone(), name: person.name.clone(), known };
         let command = Command::Share(Invitee {
             id: CollaboratorId::new(self.random.uuid(self.now())),
             person: person.id,
@@ -141,22 +171,48 @@ impl Tickets {
         let share = opened.found.case.ticket.collaborators.iter().find(|share| share.id == id).cloned().ok_or(Error::NOT_FOUND)?;
         let person = self.person(&mut conn, &asker.portal, share.person, asker.deadline).await?.ok_or(Error::NOT_FOUND)?;
         drop(conn);
-        if opened.relation == Relation::Staff || opened.relation.acts_for_requester() {
-            // The Cc of a mail is invited now that somebody wants them here.
-            let request_id = derived(&request.key, "confirm");
-            let asked = Ensure { portal: &asker.portal, request_id, email: &person.email, name: "", invite: true };
-            self.ensure(&asked, asker.deadline).await?;
-        }
         let names = names(&opened, &person);
-        let order = Order::new(Command::Confirm(id), Wants::Share(share.person, Box::new(names)), None);
+        // The Cc of a mail is invited now that somebody wants them here.
+        let command = Command::Confirm { id, registered: person.registered };
+        let order = Order::new(command, Wants::Share(share.person, Box::new(names)), None);
         let answer = self.send(asker, opened, request, order).await?;
         view::stored(&answer)
     }
 }
 
+/// The shares that a new ticket begins with.
+pub(super) fn first_shares(
+    state: &mut Ticket,
+    invitees: &[Invitee],
+    actor: Actor,
+    rules: &Rules,
+    now: OffsetDateTime,
+) -> Result<Vec<Event>, Error> {
+    let mut events = Vec::new();
+    // What a guest names waits for its confirmation, so it is as good as a Cc.
+    let by = if actor == Actor::Guest { Actor::System } else { actor };
+    for invitee in invitees {
+        let shared = match decide(state, by, &Command::Share(invitee.clone()), rules, now) {
+            // Whoever sees the ticket anyway need not be added.
+            Err(Refusal::Field { code: "has_access", .. }) => continue,
+            Err(Refusal::Field { code, message, .. }) => return Err(Error::invalid("collaborators", code, message)),
+            decided => decided?,
+        };
+        for event in shared {
+            *state = evolve(state.clone(), &event, actor, now);
+            events.push(event);
+        }
+    }
+    Ok(events)
+}
+
 /// Agents know everybody; a name within the ticket's own organisation is no secret.
 fn names(opened: &Opened, person: &PersonFacts) -> ShareNames {
+    let known = opened.relation == Relation::Staff || is_colleague(opened, person);
+    ShareNames { email: person.email.clone(), name: person.name.clone(), known }
+}
+
+fn is_colleague(opened: &Opened, person: &PersonFacts) -> bool {
     let own: Option<OrganizationId> = person.organization.as_ref().map(|(id, _)| *id);
-    let colleague = own.is_some() && own == opened.found.case.ticket.organization;
-    ShareNames { email: person.email.clone(), name: person.name.clone(), known: colleague || opened.relation == Relation::Staff }
+    own.is_some() && own == opened.found.case.ticket.organization
 }

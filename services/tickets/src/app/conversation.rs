@@ -21,6 +21,7 @@ use crate::domain::create::{self, NewTicket};
 use crate::domain::ids::{ItemId, PortalId, TicketId};
 use crate::domain::kinds::{Role, Visibility};
 use crate::domain::priority::Weights;
+use crate::domain::reply::makes_new_case;
 use crate::domain::ticket::{Place, Ticket};
 use crate::store;
 use crate::store::item::ItemFound;
@@ -68,9 +69,16 @@ impl Tickets {
             return view::stored(&answer);
         }
         let mut opened = self.open_vouched(&mut conn, asker, handle, vouched).await?;
-        opened.agents = self.agents(&mut conn, asker, opened.found.case.ticket.assignee).await?;
-        drop(conn);
         let now = self.now();
+        self.check_comments(&mut conn, asker, &opened.rules, now).await?;
+        let becomes_new = makes_new_case(&opened.found.case.ticket, opened.relation, &opened.rules);
+        if becomes_new {
+            self.check_quota(&mut conn, asker, None, &opened.rules, now).await?;
+        }
+        // A new case has no owner yet, whoever owns the ticket that it goes on from.
+        let owner = opened.found.case.ticket.assignee.filter(|_| !becomes_new);
+        opened.agents = self.agents(&mut conn, asker, owner).await?;
+        drop(conn);
         let (item, ticket) = (ItemId::new(self.random.uuid(now)), &opened.found.case.ticket);
         let hook = Hook { ticket: ticket.id, item, internal: input.visibility == Some(Visibility::Internal) };
         let claimed = self.claim(asker, uploaders, &input.uploads, hook, now).await?;
@@ -153,7 +161,10 @@ impl Tickets {
         let names = self.words_for(conn, &asker.portal, &rows).await?;
         let lens = opened.lens(person);
         let frame = Frame { case: &opened.found.case, lens: &lens, rules: &opened.rules, names: &names };
+        // A link to a ticket that the reader does not see is no news for them.
+        let is_seen = |other: Uuid| opened.found.case.follow_ups.iter().any(|(id, _)| id.uuid() == other);
         rows.into_iter()
+            .filter(|found| found.row.related_ticket.is_none_or(is_seen))
             .map(|found| {
                 let own = files.remove(&found.row.id).unwrap_or_default();
                 frame.item(found, own)

@@ -8,38 +8,33 @@ use portico_chassis::error::Error;
 use portico_chassis::grpc::Context;
 use portico_chassis::ids::parse_uuid;
 use portico_chassis::journal::{Entry, Finish, Outcome, Replay, RequestKey, replay};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Tickets;
 use super::asker::Asker;
 use super::clients::{CaptchaAnswer, Ensure, derived};
+use super::collaborator::first_shares;
 use super::emit::{Emission, Scene, emit};
 use super::refusal;
 use super::upload::{Claimed, Hook, used_before, words};
 use super::view::{self, Lens, TicketView};
 use crate::domain::access::{Actor, Relation};
 use crate::domain::case::Case;
-use crate::domain::command::{Command, Invitee};
+use crate::domain::command::Invitee;
 use crate::domain::create::{self, NewTicket};
-use crate::domain::decide::decide;
 use crate::domain::event::Event;
 use crate::domain::evolve::evolve;
-use crate::domain::ids::{CollaboratorId, GroupId, ItemId, PersonId, TicketId};
-use crate::domain::kinds::{Access, Channel, CollaboratorState, TicketType};
+use crate::domain::ids::{GroupId, ItemId, PersonId, TicketId};
+use crate::domain::kinds::{Channel, TicketType};
 use crate::domain::person::PersonFacts;
 use crate::domain::policy::Rules;
 use crate::domain::priority::Weights;
-use crate::domain::refusal::Refusal;
 use crate::domain::ticket::{Guest, Place};
 use crate::domain::words::lexemes;
 use crate::store;
 use crate::store::events::{self, Circumstances, TICKET};
-use crate::store::ticket::Author;
 use crate::store::write::Write;
-
-/// Tickets that one person or address may make in an hour where the settings say nothing.
-const TICKETS_PER_HOUR: u64 = 60;
 
 /// What a caller gave for a new ticket; texts are within their bounds already.
 #[derive(Debug, Clone)]
@@ -92,11 +87,9 @@ pub(super) struct Draft {
     pub new: NewTicket,
     pub actor: Actor,
     pub requester: Option<PersonFacts>,
-    pub invitees: Vec<PersonFacts>,
+    pub invitees: Vec<Invitee>,
     pub names: HashMap<Uuid, String>,
     pub claimed: Claimed,
-    /// It came by mail: its Cc see nothing until somebody confirms them.
-    pub from_mail: bool,
 }
 
 impl Tickets {
@@ -123,6 +116,7 @@ impl Tickets {
         if let Some(guest) = &input.guest {
             self.identity.spend_captcha(context, &asker.portal, &request.key, &guest.captcha).await?;
         }
+        draft.invitees = self.invitees(asker, &input, now).await?;
         let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
         draft.claimed = self.claim(asker, &Self::uploaders(asker), &input.uploads, hook, now).await?;
         let answer = self.commit_new(asker, &draft, request, rules, &agents, now).await?;
@@ -139,44 +133,11 @@ impl Tickets {
         }
     }
 
-    pub(super) async fn check_quota(
-        &self,
-        conn: &mut PortalConn,
-        asker: &Asker,
-        guest: Option<&GuestInput>,
-        rules: &Rules,
-        now: OffsetDateTime,
-    ) -> Result<(), Error> {
-        let author = match (asker.as_viewer(), guest) {
-            (Some(viewer), _) if viewer.staff => return Ok(()),
-            (Some(viewer), _) => Author::Person(viewer.person),
-            (None, Some(guest)) => Author::Guest(&guest.email),
-            (None, None) => return Ok(()),
-        };
-        let set = u64::from(rules.limits.tickets_per_hour_per_person);
-        let limit = (if set == 0 { TICKETS_PER_HOUR } else { set }).saturating_mul(self.limit_factor.max(1));
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let made = store::ticket::created_since(conn, &asker.portal, &author, now - Duration::HOUR, limit).await?;
-        if made < limit {
-            return Ok(());
-        }
-        Err(Error::RateLimited { code: "rate_limited".into(), retry_after: std::time::Duration::from_secs(300) })
-    }
-
-    /// Looks everything up that the new ticket refers to.
+    /// Looks everything up that the new ticket refers to, but those it is shared with.
     pub(super) async fn draft(&self, asker: &Asker, input: &NewInput, now: OffsetDateTime) -> Result<Draft, Error> {
         let mut names = HashMap::new();
         let place = self.place(asker, input, &mut names).await?;
         let requester = self.requester(asker, input).await?;
-        let mut invitees = Vec::new();
-        for email in &input.collaborators {
-            let request_id = derived(&input.request.key, email);
-            // A Cc of a mail is invited once somebody confirms it.
-            let invite = input.channel != Some(Channel::Email);
-            let asked = Ensure { portal: &asker.portal, request_id, email, name: "", invite };
-            let found = self.ensure(&asked, asker.deadline).await.map_err(|error| of_field(error, "collaborators"))?;
-            invitees.push(found);
-        }
         let (viewer, staff) = (asker.as_viewer(), asker.as_viewer().is_some_and(|viewer| viewer.staff));
         let own = viewer.is_some_and(|viewer| requester.as_ref().is_some_and(|person| person.id == viewer.person));
         let channel = viewer.map_or(Channel::Portal, |viewer| if staff && !own { Channel::Agent } else { viewer.channel });
@@ -211,7 +172,7 @@ impl Tickets {
             group: input.group,
             follow_up_of: None,
         };
-        Ok(Draft { new, actor, requester, invitees, names, claimed: Claimed::default(), from_mail: input.channel == Some(Channel::Email) })
+        Ok(Draft { new, actor, requester, invitees: Vec::new(), names, claimed: Claimed::default() })
     }
 
     /// Checks what is chosen from the catalogue and the agents, and learns its names.
@@ -241,7 +202,7 @@ impl Tickets {
             return found.map(Some).ok_or_else(unknown);
         }
         let request_id = derived(&input.request.key, "requester");
-        let asked = Ensure { portal: &asker.portal, request_id, email: named, name: &input.contact_name, invite: true };
+        let asked = Ensure { portal: &asker.portal, request_id, email: named, name: &input.contact_name };
         self.ensure(&asked, asker.deadline).await.map(Some).map_err(|error| of_field(error, "requester"))
     }
 
@@ -264,9 +225,9 @@ impl Tickets {
         agents: &[PersonId],
         now: OffsetDateTime,
     ) -> Result<Vec<u8>, Error> {
-        let (events, blank) = self.first_events(draft, &rules, now)?;
+        let (events, blank) = first_events(draft, &rules, now)?;
         let requester_unregistered = draft.requester.as_ref().is_some_and(|person| !person.registered);
-        let around = Circumstances { requester_unregistered };
+        let around = Circumstances { requester_unregistered, ..Circumstances::default() };
         let scene = Scene { actor: draft.actor, now, agents, random: &self.random, around };
         let out = emit(&blank, &events, &scene);
         let answer = first_view(asker, draft, &out, &rules, now);
@@ -292,42 +253,17 @@ impl Tickets {
             Outcome::VersionConflict => Err(Error::Unavailable("the journal")),
         }
     }
+}
 
-    /// The creation, and the shares that come with it.
-    fn first_events(
-        &self,
-        draft: &Draft,
-        rules: &Rules,
-        now: OffsetDateTime,
-    ) -> Result<(Vec<Event>, crate::domain::ticket::Ticket), Error> {
-        let created = create::create(draft.new.clone(), draft.actor, rules, now)?;
-        let Event::Created { ticket, .. } = &created else { return Err(Error::internal("a creation is something else")) };
-        let blank = (**ticket).clone();
-        let mut state = evolve(blank.clone(), &created, draft.actor, now);
-        let mut events = vec![created];
-        for person in &draft.invitees {
-            let command = Command::Share(Invitee {
-                id: CollaboratorId::new(self.random.uuid(now)),
-                person: person.id,
-                registered: person.registered,
-                state: if draft.from_mail { CollaboratorState::Pending } else { CollaboratorState::Active },
-                access: Access::Write,
-                expires_at: None,
-            });
-            let actor = if draft.actor == Actor::Guest { Actor::System } else { draft.actor };
-            let shared = match decide(&state, actor, &command, rules, now) {
-                // Whoever sees the ticket anyway need not be added.
-                Err(Refusal::Field { code: "has_access", .. }) => continue,
-                Err(Refusal::Field { code, message, .. }) => return Err(Error::invalid("collaborators", code, message)),
-                decided => decided?,
-            };
-            for event in shared {
-                state = evolve(state, &event, draft.actor, now);
-                events.push(event);
-            }
-        }
-        Ok((events, blank))
-    }
+/// The creation, and the shares that come with it.
+fn first_events(draft: &Draft, rules: &Rules, now: OffsetDateTime) -> Result<(Vec<Event>, crate::domain::ticket::Ticket), Error> {
+    let created = create::create(draft.new.clone(), draft.actor, rules, now)?;
+    let Event::Created { ticket, .. } = &created else { return Err(Error::internal("a creation is something else")) };
+    let blank = (**ticket).clone();
+    let mut state = evolve(blank.clone(), &created, draft.actor, now);
+    let mut events = vec![created];
+    events.extend(first_shares(&mut state, &draft.invitees, draft.actor, rules, now)?);
+    Ok((events, blank))
 }
 
 /// The answer before the number is known. A guest learns nothing but that it was taken.

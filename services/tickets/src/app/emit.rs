@@ -4,6 +4,7 @@ use portico_chassis::journal::{NewEvent, TimerChange};
 use portico_chassis::random::Random;
 use sqlx::types::Json;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::domain::access::Actor;
@@ -14,6 +15,7 @@ use crate::domain::ids::{PersonId, TicketId};
 use crate::domain::kinds::{Channel, ItemKind, Reason, Role, Visibility};
 use crate::domain::notice::notices;
 use crate::domain::ticket::Ticket;
+use crate::domain::timer::Due;
 use crate::domain::words::lexemes;
 use crate::store::collaborator::ShareWrite;
 use crate::store::events::{self, Circumstances};
@@ -63,7 +65,11 @@ pub fn emit(before: &Ticket, happened: &[Event], scene: &Scene<'_>) -> Emission 
     }
     let mut out = Emission { ticket, events: Vec::new(), writes: Vec::new(), item: None, timers: Vec::new() };
     for (event, after) in happened.iter().zip(&states) {
-        let told = notices(&out.ticket, event, scene.actor, scene.agents, scene.now);
+        // Nobody is told of what happened elsewhere long ago.
+        let told = match scene.around.imported_from {
+            None => notices(&out.ticket, event, scene.actor, scene.agents, scene.now),
+            Some(_) => Vec::new(),
+        };
         let id = scene.random.uuid(scene.now);
         out.events.push(events::stored(id, event, scene.actor, after, &told, scene.around));
         out.writes.extend(words(event, after).map(Write::Words));
@@ -86,7 +92,7 @@ pub fn emit(before: &Ticket, happened: &[Event], scene: &Scene<'_>) -> Emission 
 }
 
 /// One row a ticket: the soonest of what is due. It changes with the state in one transaction.
-fn timers(ticket: &Ticket, scene: &Scene<'_>) -> Vec<TimerChange> {
+pub fn timers(ticket: &Ticket, scene: &Scene<'_>) -> Vec<TimerChange> {
     let aggregate_id = ticket.id.uuid();
     let mut changes = vec![TimerChange::CancelAll { aggregate_id }];
     if let Some(next) = ticket.due.first() {
@@ -149,6 +155,12 @@ fn blank(kind: ItemKind, id: Uuid, after: &Ticket, scene: &Scene<'_>, internal: 
     }
 }
 
+/// When the state ends by itself: before, and from now on.
+fn kept_open(before: Option<OffsetDateTime>, due: &[Due]) -> FieldChange {
+    let text = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok());
+    FieldChange { field: "due".into(), before: text(before), after: text(due.last().map(|due| due.at)) }
+}
+
 /// The timeline's row of an event; reminders and verifications are no news for people.
 fn item(event: &Event, after: &Ticket, scene: &Scene<'_>) -> Option<ItemRow> {
     let internal = !event.is_public();
@@ -176,12 +188,13 @@ fn item(event: &Event, after: &Ticket, scene: &Scene<'_>) -> Option<ItemRow> {
             ..new(ItemKind::StatusChange)
         },
         Event::Changed { history, .. } => ItemRow { changes: Some(Json(history.clone())), ..new(ItemKind::Change) },
+        Event::KeptOpen { before, due } => ItemRow { changes: Some(Json(vec![kept_open(*before, due)])), ..new(ItemKind::Change) },
         Event::Rated { score, comment } => ItemRow { score: Some(i16::from(*score)), body: comment.clone(), ..new(ItemKind::Satisfaction) },
         Event::FollowedUp { follow_up } => ItemRow { related_ticket: Some(TicketId::uuid(*follow_up)), ..new(ItemKind::FollowUp) },
         Event::Shared { share, new: true, .. } => {
             ItemRow { changes: person_change(None, Some(share.person)), ..new(ItemKind::Collaborator) }
         }
         Event::Unshared { person, .. } => ItemRow { changes: person_change(Some(*person), None), ..new(ItemKind::Collaborator) },
-        Event::Verified { .. } | Event::KeptOpen { .. } | Event::Reminded { .. } | Event::Shared { .. } => return None,
+        Event::Verified { .. } | Event::Reminded { .. } | Event::Shared { .. } => return None,
     })
 }

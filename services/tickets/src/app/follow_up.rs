@@ -2,23 +2,84 @@
 
 use portico_chassis::entity::Decision;
 use portico_chassis::error::Error;
-use portico_chassis::journal::Finish;
+use portico_chassis::journal::{Finish, Replay, replay};
+use portico_chassis::random::Random;
+use time::OffsetDateTime;
 
-use super::aggregate::{Ask, By, CommentAnswer, Turn, Wants};
-use super::create::fill_number;
+use super::Tickets;
+use super::aggregate::{Ask, By, CommentAnswer, NewLinked, Turn, Wants};
+use super::asker::Asker;
+use super::collaborator::first_shares;
+use super::create::{Draft, NewInput, fill_number};
 use super::emit::{Emission, emit};
+use super::ticket::Order;
+use super::upload::Hook;
 use super::view::{self, TicketView};
 use crate::domain::access::{Actor, Relation};
 use crate::domain::case::Case;
 use crate::domain::collaborator::Collaborator;
+use crate::domain::command::Command;
 use crate::domain::create::{NewTicket, create};
 use crate::domain::decide::follow_up_allowed;
 use crate::domain::event::Event;
+use crate::domain::evolve::evolve;
 use crate::domain::ids::{CollaboratorId, PersonId};
+use crate::domain::kinds::{Access, Channel, CollaboratorState};
 use crate::domain::ticket::Ticket;
 use crate::store::events::TICKET;
 use crate::store::item::ItemRow;
 use crate::store::write::Write;
+
+impl Tickets {
+    /// Makes a follow-up; what is not given is the parent's.
+    ///
+    /// # Errors
+    /// What the rules or the state say; fields that do not fit; a quota that says no.
+    pub async fn follow_up(&self, asker: &Asker, number: &str, input: NewInput) -> Result<TicketView, Error> {
+        let person = asker.viewer()?.person;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
+            return view::stored(&answer);
+        }
+        let mut opened = self.open(&mut conn, asker, number).await?;
+        let now = self.now();
+        self.check_quota(&mut conn, asker, None, &opened.rules, now).await?;
+        // The new ticket has no owner yet, whoever owns the parent.
+        opened.agents = self.agents(&mut conn, asker, input.assignee).await?;
+        drop(conn);
+        let parent = &opened.found.case.ticket;
+        let actor = Actor::Person(person, opened.relation);
+        follow_up_allowed(parent, actor, &opened.rules)?;
+        let draft = self.follow_up_draft(asker, &input, parent, now).await?;
+        let new = draft.new;
+        // The rules are asked before anybody is made or invited.
+        create(inherit(new.clone(), parent), writer_of(&new, actor), &opened.rules, now)?;
+        let invitees = self.invitees(asker, &input, now).await?;
+        let hook = Hook { ticket: new.id, item: new.item, internal: false };
+        let claimed = self.claim(asker, &Self::uploaders(asker), &input.uploads, hook, now).await?;
+        let follow_up = new.id;
+        let linked = NewLinked { new, invitees, requester: draft.requester.map(Box::new) };
+        let mut order = Order::new(Command::FollowUp { follow_up }, Wants::FollowUp(Box::new(linked)), None);
+        order.names = draft.names;
+        order.files.clone_from(&claimed.files);
+        order.claims.clone_from(&claimed.claims);
+        let answer = self.send(asker, opened, input.request, order).await?;
+        self.settle(&claimed).await;
+        view::stored(&answer)
+    }
+
+    /// An agent who names nobody makes it for whoever asked for the parent.
+    async fn follow_up_draft(&self, asker: &Asker, input: &NewInput, parent: &Ticket, now: OffsetDateTime) -> Result<Draft, Error> {
+        let mut draft = self.draft(asker, input, now).await?;
+        let agent = asker.as_viewer().filter(|viewer| viewer.staff).map(|viewer| viewer.person);
+        if agent.is_some() && input.requester.is_none() && agent != parent.requester {
+            draft.new.asker = super::conversation::asker_of_parent(parent, &draft.new.asker);
+            draft.new.channel = Channel::Agent;
+            draft.requester = None;
+        }
+        Ok(draft)
+    }
+}
 
 /// Decides both: what the parent's history says, and the new ticket with the parent's shares.
 pub(super) fn decide(
@@ -26,19 +87,23 @@ pub(super) fn decide(
     mut case: Case,
     actor: Actor,
     mut happened: Vec<Event>,
-    new: NewTicket,
+    linked: NewLinked,
 ) -> Result<Decision<Case, Write>, Error> {
     follow_up_allowed(&case.ticket, actor, &turn.ask.rules)?;
-    let new = inherit(new, &case.ticket);
+    let new = inherit(linked.new, &case.ticket);
     let id = new.id;
     let child_actor = writer_of(&new, actor);
     let created = create(new, child_actor, &turn.ask.rules, turn.now)?;
     let blank = first_state(&created)?.clone();
     let mut child_events = vec![created];
-    child_events.extend(shares(turn, &case.ticket, blank.requester));
+    child_events.extend(shares(&case.ticket, blank.requester, turn.random, turn.now));
+    let mut state = child_events.iter().fold(blank.clone(), |state, event| evolve(state, event, child_actor, turn.now));
+    child_events.extend(first_shares(&mut state, &linked.invitees, child_actor, &turn.ask.rules, turn.now)?);
     happened.push(Event::FollowedUp { follow_up: id });
     let parent = emit(&case.ticket, &happened, &turn.scene(actor));
-    let child = emit(&blank, &child_events, &turn.scene(child_actor));
+    let mut scene = turn.scene(child_actor);
+    scene.around.requester_unregistered = linked.requester.is_some_and(|person| !person.registered);
+    let child = emit(&blank, &child_events, &scene);
     case.ticket = parent.ticket.clone();
     let answer = Answer::of(turn, &case, actor, child_actor, &child)?;
     let prefix = turn.ask.rules.prefix(&case.ticket.portal);
@@ -78,6 +143,11 @@ impl Answer {
                 case.requester_email.clone_from(&facts.email);
             }
         }
+        if let Wants::FollowUp(linked) = &turn.ask.wants
+            && let Some(named) = &linked.requester
+        {
+            case.requester_email.clone_from(&named.email);
+        }
         case.parent_number = Some(parent.ticket.number.clone());
         let ticket = view::detail(&case, &lens, &turn.ask.rules, turn.now);
         match (&turn.ask.wants, child.item.clone()) {
@@ -108,7 +178,7 @@ impl Answer {
 }
 
 /// What is not given is the parent's: place, subject, weights, on whose behalf, organisation.
-fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
+pub(super) fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
     if new.subject.is_empty() {
         new.subject.clone_from(&parent.subject);
     }
@@ -120,7 +190,10 @@ fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
         new.contact_name.clone_from(&parent.contact_name);
     }
     new.follow_up_of = Some(parent.id);
-    if let crate::domain::create::Asker::Person(_, organization) = &mut new.asker {
+    // Somebody else whom an agent names brings their own organisation.
+    if let crate::domain::create::Asker::Person(person, organization) = &mut new.asker
+        && parent.requester == Some(*person)
+    {
         *organization = parent.organization.or(*organization);
     }
     new
@@ -138,16 +211,24 @@ fn writer_of(new: &NewTicket, actor: Actor) -> Actor {
     }
 }
 
-/// The parent's shares, which see the new ticket too; the new requester needs none.
-fn shares(turn: &Turn<'_>, parent: &Ticket, requester: Option<PersonId>) -> Vec<Event> {
-    let copied = parent.collaborators.iter().filter(|share| share.sees(turn.now) && Some(share.person) != requester);
-    copied
-        .map(|share| {
-            let id = CollaboratorId::new(turn.random.uuid(turn.now));
-            let share = Collaborator { id, created_at: turn.now, acted: false, ..share.clone() };
-            Event::Shared { share, new: true, unregistered: false }
-        })
-        .collect()
+/// The parent's shares, which see the new ticket too; the new requester needs none. Where a colleague goes on, whoever asked for the parent
+/// gets a share: the link on the parent leads them to something that they see.
+pub(super) fn shares(parent: &Ticket, requester: Option<PersonId>, random: &Random, now: OffsetDateTime) -> Vec<Event> {
+    let share = |share: Collaborator| Event::Shared { share, new: true, unregistered: false };
+    let copied = parent.collaborators.iter().filter(|share| share.sees(now) && Some(share.person) != requester);
+    let copied = copied.map(|share| Collaborator { created_at: now, acted: false, ..share.clone() });
+    let asked = parent.requester.filter(|person| Some(*person) != requester && parent.share_of(*person).is_none());
+    let asked = asked.map(|person| Collaborator {
+        id: CollaboratorId::new(random.uuid(now)),
+        person,
+        state: CollaboratorState::Active,
+        access: Access::Write,
+        expires_at: None,
+        created_at: now,
+        acted: false,
+    });
+    let fresh = copied.map(|copy| Collaborator { id: CollaboratorId::new(random.uuid(now)), ..copy });
+    fresh.chain(asked).map(share).collect()
 }
 
 fn first_state(created: &Event) -> Result<&Ticket, Error> {

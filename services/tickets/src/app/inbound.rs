@@ -81,9 +81,14 @@ pub enum Outcome {
         person: PersonId,
     },
     /// It waits for an agent.
-    Claimed,
+    Claimed {
+        /// The number of the ticket that was answered; `None`: there is no such ticket.
+        number: Option<String>,
+    },
     /// No effect.
     Ignored {
+        /// The number of the ticket that was answered.
+        number: Option<String>,
         /// Stable, snake_case.
         reason: &'static str,
         /// The writer, when known.
@@ -107,45 +112,68 @@ impl Tickets {
             return told(&answer, &mail, person.as_ref());
         }
         if person.as_ref().is_some_and(|person| !person.active) {
-            return Ok(Outcome::Ignored { reason: "suspended", person: None });
+            return Ok(Outcome::Ignored { number: None, reason: "suspended", person: None });
         }
         if mail.body.trim().is_empty() && mail.uploads.is_empty() {
-            return Ok(Outcome::Ignored { reason: "empty", person: person.map(|person| person.id) });
+            return Ok(Outcome::Ignored { number: None, reason: "empty", person: person.map(|person| person.id) });
         }
         match (mail.reply, person) {
-            (Some((ticket, _)), Some(person)) => self.mail_comment(&mail, ticket, person, request).await,
-            (Some(_), None) => Ok(Outcome::Claimed),
-            (None, person) => self.mail_ticket(&mail, person, request).await,
+            (Some((ticket, _)), None) if !mail.accepted => Ok(Outcome::Claimed { number: self.number_of(&mail, ticket).await? }),
+            (Some((ticket, _)), known) => {
+                let person = self.made(&mail, known).await?;
+                self.mail_comment(&mail, ticket, person, request).await
+            }
+            (None, known) if mail.proven || mail.accepted => {
+                let person = self.made(&mail, known).await?;
+                self.mail_ticket(&mail, Some(person), request).await
+            }
+            (None, _) => self.mail_ticket(&mail, None, request).await,
         }
     }
 
-    /// The person who wrote, when the sender is proven or an agent said so.
+    /// The person who wrote, when the sender is proven or an agent said so, and known. Nobody is made before the mail has an effect.
     async fn sender(&self, mail: &Mail) -> Result<Option<PersonFacts>, Error> {
         if !mail.proven && !mail.accepted {
             return Ok(None);
         }
+        self.identity.find(&mail.portal, &mail.from, mail.deadline).await
+    }
+
+    /// The writer of a mail that has an effect, made when nobody knows them yet.
+    async fn made(&self, mail: &Mail, known: Option<PersonFacts>) -> Result<PersonFacts, Error> {
+        if let Some(person) = known {
+            return Ok(person);
+        }
         let request_id = derived(&mail.message_id, "mail");
-        let asked = Ensure { portal: &mail.portal, request_id, email: &mail.from, name: &mail.name, invite: mail.proven };
-        self.ensure(&asked, mail.deadline).await.map(Some)
+        let asked = Ensure { portal: &mail.portal, request_id, email: &mail.from, name: &mail.name };
+        self.ensure(&asked, mail.deadline).await
+    }
+
+    async fn number_of(&self, mail: &Mail, ticket: TicketId) -> Result<Option<String>, Error> {
+        let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
+        let found = store::ticket::find(&mut conn, &mail.portal, Handle::Id(ticket), None).await?;
+        Ok(found.map(|found| found.case.ticket.number))
     }
 
     async fn mail_comment(&self, mail: &Mail, ticket: TicketId, person: PersonFacts, request: RequestKey) -> Result<Outcome, Error> {
         let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
         let found = store::ticket::find(&mut conn, &mail.portal, Handle::Id(ticket), Some(person.id)).await?;
         drop(conn);
-        let Some(found) = found else { return Ok(Outcome::Claimed) };
+        let Some(found) = found else { return Ok(Outcome::Claimed { number: None }) };
+        let number = Some(found.case.ticket.number.clone());
         let asker = Asker::of_facts(person.clone(), Channel::Email, mail.deadline);
         let own = relation(&found.case.ticket, asker.viewer()?, self.now()).filter(|relation| may_write(*relation));
         let vouched = mail.accepted.then_some(Relation::Collaborator(Access::Write));
         if own.is_none() && vouched.is_none() {
-            return Ok(Outcome::Claimed);
+            return Ok(Outcome::Claimed { number });
         }
         let body = if mail.body.trim().is_empty() { "(only files)".to_owned() } else { mail.body.clone() };
         let uploads = mail.uploads.clone();
         let input = CommentInput { request, etag: None, body, uploads, visibility: None, next: Next::default() };
         let said = self.comment_from(&asker, Handle::Id(ticket), input, &[DOOR.to_owned()], vouched).await;
-        let ignored = |reason| Ok(Outcome::Ignored { reason, person: Some(person.id) });
+        let ignored = |reason| Ok(Outcome::Ignored { number: number.clone(), reason, person: Some(person.id) });
         match said {
+            Err(Error::RateLimited { .. }) => ignored("rate_limited"),
             Ok(answer) => Ok(comment_outcome(answer, person.id)),
             Err(Error::Conflict { code, meta, .. }) if code == "ticket_closed" => {
                 ignored(if meta.is_empty() { "ticket_closed" } else { "ticket_closed_follow_up" })
@@ -167,12 +195,13 @@ impl Tickets {
         let input = new_input(mail, known.is_none(), request.clone());
         let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
         match self.check_quota(&mut conn, &asker, input.guest.as_ref(), &rules, now).await {
-            Err(Error::RateLimited { .. }) => return Ok(Outcome::Ignored { reason: "rate_limited", person: known }),
+            Err(Error::RateLimited { .. }) => return Ok(Outcome::Ignored { number: None, reason: "rate_limited", person: known }),
             checked => checked?,
         }
         let agents = self.agents(&mut conn, &asker, None).await?;
         drop(conn);
         let mut draft = self.draft(&asker, &input, now).await?;
+        draft.invitees = self.invitees(&asker, &input, now).await?;
         let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
         draft.claimed = self.claim(&asker, &[DOOR.to_owned()], &input.uploads, hook, now).await?;
         let answer = self.commit_new(&asker, &draft, request, rules, &agents, now).await?;

@@ -53,9 +53,10 @@ impl Tickets {
         let cursor = rows.last().filter(|_| more).map(|last| list::cursor_of(last, input.sort, sight.is_staff()));
         let token = cursor.map(|cursor| self.pager.token(&scope, &cursor)).transpose()?.unwrap_or_default();
         let viewer = asker.viewer()?;
-        let views = rows.iter().map(|found| {
+        let views = rows.into_iter().map(|mut found| {
             // Shares are not read with lists: whoever is neither requester nor colleague sees it by a share.
             let relation = relation(&found.case.ticket, viewer, now).unwrap_or(Relation::Collaborator(Access::Read));
+            found.case.show_links(found.links, viewer, now);
             view::row(&found.case, &Lens { person: viewer.person, relation, seen_at: found.seen_at }, &rules)
         });
         Ok((views.collect(), token))

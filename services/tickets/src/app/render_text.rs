@@ -6,7 +6,7 @@ use time::macros::format_description;
 use crate::domain::access::Relation;
 use crate::domain::case::Case;
 use crate::domain::ids::PersonId;
-use crate::domain::kinds::{DueKind, Role};
+use crate::domain::kinds::{DueKind, ItemKind, Role};
 use crate::domain::policy::Rules;
 use crate::domain::status::Status;
 use crate::store::events::What;
@@ -53,14 +53,15 @@ pub(super) fn write(occasion: &Occasion<'_>) -> Letter {
         intro,
         author: quoted.as_ref().map(|(author, _)| author.clone()).unwrap_or_default(),
         body: quoted.map(|(_, body)| body).unwrap_or_default(),
-        action: if keeps_open(occasion.kind) { "Answer or keep it open".to_owned() } else { format!("View the {}", occasion.rules.word()) },
+        action: if keeps_open(occasion) { "Answer or keep it open".to_owned() } else { format!("View the {}", occasion.rules.word()) },
         path: format!("/requests/{}", ticket.number),
         facts: facts(occasion),
     }
 }
 
-fn keeps_open(kind: &str) -> bool {
-    matches!(kind, "waiting_reminder" | "close_reminder" | "auto_resolved")
+/// Where nothing will happen by itself, as after a resolve that closed at once, there is nothing to keep open.
+fn keeps_open(occasion: &Occasion<'_>) -> bool {
+    matches!(occasion.kind, "waiting_reminder" | "close_reminder" | "auto_resolved") && !occasion.case.ticket.due.is_empty()
 }
 
 fn message(occasion: &Occasion<'_>) -> (String, Vec<String>) {
@@ -150,6 +151,14 @@ fn actor(occasion: &Occasion<'_>) -> Option<String> {
     }
 }
 
+/// Who wrote the description: the requester, or a collaborator whose words on a closed ticket became this one.
+fn author(occasion: &Occasion<'_>) -> String {
+    let created = occasion
+        .item
+        .filter(|item| item.row.kind == ItemKind::Created.code() && Role::from_code(item.row.actor_role) == Some(Role::Customer));
+    created.and_then(|item| item.actor_name.clone()).filter(|name| !name.is_empty()).unwrap_or_else(|| requester(occasion))
+}
+
 fn requester(occasion: &Occasion<'_>) -> String {
     let ticket = &occasion.case.ticket;
     let name = match (&ticket.guest, ticket.requester) {
@@ -163,8 +172,10 @@ fn requester(occasion: &Occasion<'_>) -> String {
 /// What a person wrote, where the message is about their words.
 fn quote(occasion: &Occasion<'_>) -> Option<(String, String)> {
     match (occasion.kind, occasion.what) {
+        // What nobody has proven to have written is not passed on (S63).
+        ("collaborator_added", _) if !occasion.case.ticket.verified() => None,
         ("receipt" | "collaborator_added", _) | ("ticket_update", What::Created) => {
-            Some((requester(occasion), occasion.case.description.clone()))
+            Some((author(occasion), occasion.case.description.clone()))
         }
         ("ticket_update", What::Commented { .. } | What::Rated) => {
             let item = occasion.item?;
@@ -180,7 +191,11 @@ fn label(occasion: &Occasion<'_>, status: Status) -> String {
 
 fn facts(occasion: &Occasion<'_>) -> Vec<(String, String)> {
     let ticket = &occasion.case.ticket;
-    let mut facts = vec![("Status".to_owned(), label(occasion, ticket.status))];
+    let status = label(occasion, ticket.status);
+    // Not every portal's word for the status names whom support waits for (LC-5).
+    let party = ticket.sub_status.clone().filter(|party| !status.contains(party.as_str()));
+    let mut facts = vec![("Status".to_owned(), status)];
+    facts.extend(party.map(|party| ("Waiting for".to_owned(), party)));
     if let Some(product) = ticket.place.product {
         facts.push(("Product".to_owned(), occasion.case.name(product)));
     }

@@ -12,9 +12,7 @@ use uuid::Uuid;
 use super::Tickets;
 use super::aggregate::{Ask, By, Links, Wants};
 use super::asker::Asker;
-use super::create::NewInput;
 use super::refusal;
-use super::upload::Hook;
 use super::view::{self, Lens, TicketView};
 use crate::domain::access::{Relation, relation};
 use crate::domain::change::Patch;
@@ -22,7 +20,6 @@ use crate::domain::command::{Command, Next};
 use crate::domain::ids::{ItemId, PersonId};
 use crate::domain::person::PersonFacts;
 use crate::domain::policy::Rules;
-use crate::domain::ticket::Place;
 use crate::store;
 use crate::store::attachment::AttachmentRow;
 use crate::store::ticket::{Found, Handle};
@@ -107,8 +104,9 @@ impl Tickets {
         let viewer = asker.viewer()?;
         let rules = self.rules(&asker.portal).await?;
         let found = store::ticket::find(conn, &asker.portal, handle, Some(viewer.person)).await?;
-        let found = found.ok_or(Error::NOT_FOUND)?;
+        let mut found = found.ok_or(Error::NOT_FOUND)?;
         let relation = relation(&found.case.ticket, viewer, self.now()).or(vouched).ok_or(Error::NOT_FOUND)?;
+        found.case.show_links(std::mem::take(&mut found.links), viewer, self.now());
         Ok(Opened { found, relation, rules, agents: Vec::new() })
     }
 
@@ -157,6 +155,9 @@ impl Tickets {
             return view::stored(&answer);
         }
         let opened = self.open_to_write(&mut conn, asker, number).await?;
+        if matches!(command, Command::Reopen { .. }) {
+            self.check_comments(&mut conn, asker, &opened.rules, self.now()).await?;
+        }
         drop(conn);
         let answer = self.send(asker, opened, request, Order::new(command, Wants::Ticket, etag)).await?;
         view::stored(&answer)
@@ -194,16 +195,7 @@ impl Tickets {
         let moves = patch.department.is_some() || patch.product.is_some() || patch.category.is_some() || patch.group.is_some();
         if moves {
             let catalog = store::catalog::read(conn, &asker.portal).await?;
-            let present = opened.found.case.ticket.place;
-            let wanted = Place {
-                department: patch.department.unwrap_or(present.department),
-                product: patch.product.unwrap_or(present.product),
-                category: patch.category.unwrap_or(present.category),
-            };
-            let place = catalog.place(wanted).map_err(refusal::fields)?;
-            if patch.department.is_none() && place.department != present.department {
-                patch.department = Some(place.department);
-            }
+            let place = catalog.settle(patch, opened.found.case.ticket.place).map_err(refusal::fields)?;
             super::catalog::names(&catalog, place, patch.group.flatten(), &mut names)?;
         }
         if let Some(Some(agent)) = patch.assignee {
@@ -222,36 +214,6 @@ impl Tickets {
         found
             .filter(|person| person.is_staff() && person.active)
             .ok_or_else(|| Error::invalid("assignee", "invalid", "Choose an agent of this portal."))
-    }
-
-    /// Makes a follow-up; what is not given is the parent's.
-    ///
-    /// # Errors
-    /// What the rules or the state say; fields that do not fit.
-    pub async fn follow_up(&self, asker: &Asker, number: &str, input: NewInput) -> Result<TicketView, Error> {
-        asker.viewer()?;
-        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
-        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
-            return view::stored(&answer);
-        }
-        let opened = self.open_to_write(&mut conn, asker, number).await?;
-        drop(conn);
-        let now = self.now();
-        let mut draft = self.draft(asker, &input, now).await?;
-        let staff = opened.relation == Relation::Staff;
-        if staff && input.requester.is_none() {
-            draft.new.asker = super::conversation::asker_of_parent(&opened.found.case.ticket, &draft.new.asker);
-        }
-        let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
-        let claimed = self.claim(asker, &Self::uploaders(asker), &input.uploads, hook, now).await?;
-        let follow_up = draft.new.id;
-        let mut order = Order::new(Command::FollowUp { follow_up }, Wants::FollowUp(Box::new(draft.new)), None);
-        order.names = draft.names;
-        order.files.clone_from(&claimed.files);
-        order.claims.clone_from(&claimed.claims);
-        let answer = self.send(asker, opened, input.request, order).await?;
-        self.settle(&claimed).await;
-        view::stored(&answer)
     }
 
     /// Notes that the asker has looked.

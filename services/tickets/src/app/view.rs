@@ -75,6 +75,9 @@ pub struct TicketView {
     pub channel: Channel,
     pub status: Status,
     pub label: String,
+    /// Empty in an answer that an older build stored.
+    #[serde(default)]
+    pub definition: String,
     pub sub_status: Option<String>,
     pub reason: Option<Reason>,
     pub impact: Option<Level>,
@@ -145,6 +148,7 @@ pub fn row(case: &Case, lens: &Lens, rules: &Rules) -> TicketView {
         channel: ticket.channel,
         status: ticket.status,
         label: rules.label(ticket.status, ticket.sub_status.as_deref()),
+        definition: rules.definition(ticket.status).to_owned(),
         sub_status: ticket.sub_status.clone(),
         reason: ticket.reason,
         impact: ticket.impact,
@@ -158,8 +162,8 @@ pub fn row(case: &Case, lens: &Lens, rules: &Rules) -> TicketView {
         requester: requester(case, lens),
         contact_name: ticket.contact_name.clone(),
         organization: named(ticket.organization.map(Into::into)),
-        follow_up_of: None,
-        follow_ups: Vec::new(),
+        follow_up_of: case.parent_number.clone(),
+        follow_ups: case.follow_ups.iter().map(|(_, number)| number.clone()).collect(),
         tags: if staff { ticket.tags.clone() } else { Vec::new() },
         satisfaction: ticket.satisfaction.as_ref().map(RatingView::from),
         reopen_count: ticket.reopen_count,
@@ -179,13 +183,9 @@ pub fn row(case: &Case, lens: &Lens, rules: &Rules) -> TicketView {
 
 /// The whole ticket, with what the caller may do at `now`.
 pub fn detail(case: &Case, lens: &Lens, rules: &Rules, now: OffsetDateTime) -> TicketView {
-    // Somebody who sees this one ticket only is not told of others.
-    let knows_others = !matches!(lens.relation, Relation::Collaborator(_));
     TicketView {
         description: Some(case.description.clone()),
         due: case.ticket.due.clone(),
-        follow_up_of: case.parent_number.clone().filter(|_| knows_others),
-        follow_ups: if knows_others { case.follow_ups.iter().map(|(_, number)| number.clone()).collect() } else { Vec::new() },
         actions: Some(actions(&case.ticket, lens.person, lens.relation, rules, now)),
         ..row(case, lens, rules)
     }

@@ -119,5 +119,10 @@ pub enum Command {
     /// Take a share away.
     Unshare(CollaboratorId),
     /// Let a pending one see the ticket.
-    Confirm(CollaboratorId),
+    Confirm {
+        /// Which.
+        id: CollaboratorId,
+        /// Whether they have an account.
+        registered: bool,
+    },
 }

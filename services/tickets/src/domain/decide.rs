@@ -42,7 +42,7 @@ pub fn decide(ticket: &Ticket, actor: Actor, command: &Command, rules: &Rules, n
         }
         Command::Share(invitee) => share(ticket, actor, invitee, now),
         Command::Unshare(id) => unshare(ticket, actor, *id),
-        Command::Confirm(id) => confirm(ticket, actor, *id),
+        Command::Confirm { id, registered } => confirm(ticket, actor, *id, *registered),
     }
 }
 
@@ -104,7 +104,8 @@ fn keep_open(ticket: &Ticket, actor: Actor, rules: &Rules, now: OffsetDateTime) 
     if ticket.keep_open_count >= KEEP_OPEN_LIMIT {
         return Err(Refusal::state(ticket.status, "It was kept open three times in a row. Write a comment instead."));
     }
-    Ok(vec![Event::KeptOpen { due: armed(ticket.status, &rules.timers, now) }])
+    let (before, due) = (ticket.due.last().map(|due| due.at), armed(ticket.status, &rules.timers, now));
+    Ok(vec![Event::KeptOpen { before, due }])
 }
 
 /// What due timers lead to. A stale wake-up leads to nothing: the state's own list decides.
@@ -146,7 +147,7 @@ pub fn follow_up_allowed(ticket: &Ticket, actor: Actor, rules: &Rules) -> Result
 fn may_share(actor: Actor) -> Result<(), Refusal> {
     match actor.relation() {
         Some(relation) if relation == Relation::Staff || relation.acts_for_requester() => Ok(()),
-        // The inbound door adds a Cc, which sees nothing until somebody confirms it.
+        // A Cc of a mail, and whom a guest names, see nothing until somebody confirms them.
         None if actor == Actor::System => Ok(()),
         _ => Err(Refusal::Forbidden),
     }
@@ -188,12 +189,12 @@ fn unshare(ticket: &Ticket, actor: Actor, id: CollaboratorId) -> Result<Vec<Even
     Ok(vec![Event::Unshared { id, person: share.person }])
 }
 
-fn confirm(ticket: &Ticket, actor: Actor, id: CollaboratorId) -> Result<Vec<Event>, Refusal> {
+fn confirm(ticket: &Ticket, actor: Actor, id: CollaboratorId, registered: bool) -> Result<Vec<Event>, Refusal> {
     may_share(actor)?;
     let share = ticket.collaborators.iter().find(|share| share.id == id).ok_or(Refusal::NotFound)?;
     if share.state == CollaboratorState::Active {
         return Ok(Vec::new());
     }
     let share = Collaborator { state: CollaboratorState::Active, ..share.clone() };
-    Ok(vec![Event::Shared { share, new: true, unregistered: false }])
+    Ok(vec![Event::Shared { share, new: true, unregistered: !registered }])
 }

@@ -1,5 +1,7 @@
 //! What happened to a ticket. Each event raises the ticket's version by one.
 
+use time::OffsetDateTime;
+
 use super::change::{FieldChange, Patch};
 use super::collaborator::Collaborator;
 use super::ids::{CollaboratorId, ItemId, OrganizationId, PersonId, TicketId};
@@ -73,6 +75,8 @@ pub enum Event {
     },
     /// The customer started the timers anew.
     KeptOpen {
+        /// When the state would have ended by itself.
+        before: Option<OffsetDateTime>,
         /// The timers from now on.
         due: Vec<Due>,
     },

@@ -40,7 +40,7 @@ fn apply(next: &mut Ticket, event: &Event, actor: Actor, at: OffsetDateTime) {
             let first_rated_at = next.satisfaction.as_ref().map_or(at, |rating| rating.first_rated_at);
             next.satisfaction = Some(Satisfaction { score: *score, comment: comment.clone(), rated_at: at, first_rated_at });
         }
-        Event::KeptOpen { due } => {
+        Event::KeptOpen { due, .. } => {
             next.keep_open_count += 1;
             next.due.clone_from(due);
         }

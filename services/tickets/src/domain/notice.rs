@@ -30,7 +30,8 @@ pub fn notices(ticket: &Ticket, event: &Event, actor: Actor, agents: &[PersonId]
     let room = Room { ticket, actor, agents, now };
     let mut all = match event {
         Event::Created { .. } => room.created(),
-        Event::Verified { .. } => vec![room.both("receipt", room.requester())],
+        // Now it is in support's queue; whoever proved the address by writing on it gets the receipt too.
+        Event::Verified { .. } => room.created(),
         Event::Commented { visibility: Visibility::Internal, .. } => {
             vec![room.bell("ticket_update", ticket.assignee.into_iter().collect())]
         }
@@ -99,12 +100,16 @@ impl Room<'_> {
         }
     }
 
-    /// The receipt goes to the requester even when they wrote it themselves; an unverified ticket tells nobody (CR-21).
+    /// The receipt goes to the requester even when they wrote it themselves, and to a collaborator whose words on a closed ticket became this
+    /// one (LC-17); an unverified ticket tells nobody (CR-21).
     fn created(&self) -> Vec<Notice> {
         if !self.ticket.verified() {
             return Vec::new();
         }
-        vec![Notice { kind: "receipt", people: self.requester(), mail: true, bell: false }, self.both("ticket_update", self.support())]
+        let mut people = self.requester();
+        let writer = self.actor.person().filter(|writer| !self.actor.is_staff() && !people.contains(writer));
+        people.extend(writer);
+        vec![Notice { kind: "receipt", people, mail: true, bell: false }, self.both("ticket_update", self.support())]
     }
 
     /// An agent's reply tells the customers; a customer's comment tells support and the other customers (CF-8, CF-9).

@@ -120,6 +120,8 @@ impl Default for Timers {
 pub struct Limits {
     /// Tickets one person or guest address may create in an hour; 0: the product's default.
     pub tickets_per_hour_per_person: u32,
+    /// Comments one person may write in an hour; 0: the product's default.
+    pub comments_per_hour_per_person: u32,
 }
 
 /// All that tickets obeys of a portal's settings.
@@ -132,6 +134,8 @@ pub struct Rules {
     pub timers: Timers,
     /// The portal's words for the statuses, by name.
     pub status_labels: BTreeMap<String, String>,
+    /// What the statuses mean in this portal, by name.
+    pub status_definitions: BTreeMap<String, String>,
     /// What stands before the `-` of a number; empty: the slug in capitals.
     pub ticket_prefix: String,
     /// How much one person may do.
@@ -144,6 +148,12 @@ impl Rules {
     /// The word of this portal for a status.
     pub fn label(&self, status: Status, sub_status: Option<&str>) -> String {
         status.label(self.status_labels.get(status.name()).map(String::as_str), sub_status)
+    }
+
+    /// What a status means in this portal, for the customer to read (LC-1).
+    pub fn definition(&self, status: Status) -> &str {
+        let own = self.status_definitions.get(status.name()).map(String::as_str);
+        own.filter(|text| !text.trim().is_empty()).unwrap_or(status.definition())
     }
 
     /// What this portal calls a ticket, in the middle of a sentence.
@@ -166,13 +176,17 @@ mod tests {
         let document = r#"{"profile":"service-desk","policies":{"visibility":"own","reopen":"explicit_with_comment","customer_close":"when_resolved",
             "survey":"require","closed_update":"refuse","first_contact":["sso","invite"],"guest_requests":false,"priority_entry":"matrix"},
             "timers":{"waiting_reminder_seconds":[1,2],"auto_resolve_seconds":4,"close_reminder_seconds":1,"auto_close_seconds":0,"calendar":"calendar"},
-            "status_labels":{"new":"New","waiting_customer":"Pending"},"ticket_prefix":"SD"}"#;
+            "status_labels":{"new":"New","waiting_customer":"Pending"},"ticket_prefix":"SD",
+            "status_definitions":{"new":"It waits in our queue."},"limits":{"comments_per_hour_per_person":7}}"#;
         let rules: Rules = serde_json::from_str(document).unwrap();
         assert_eq!(rules.policies.reopen, Reopen::ExplicitWithComment);
         assert_eq!(rules.policies.survey, Survey::Require);
         assert_eq!(rules.timers.auto_close_seconds, 0);
         assert_eq!(rules.label(Status::WaitingCustomer, None), "Pending");
         assert_eq!(rules.prefix(&"desk".parse().unwrap()), "SD");
+        assert_eq!(rules.definition(Status::New), "It waits in our queue.");
+        assert_eq!(rules.definition(Status::Closed), Status::Closed.definition());
+        assert_eq!(rules.limits.comments_per_hour_per_person, 7);
     }
 
     #[test]

@@ -50,6 +50,34 @@ pub(super) fn profile(n: usize) -> Rules {
     rules
 }
 
+/// The same as identity ships them.
+fn shipped(n: usize) -> Rules {
+    const DOCUMENTS: [&str; 5] = [
+        include_str!("../../../identity/profiles/product-help.json"),
+        include_str!("../../../identity/profiles/client-cases.json"),
+        include_str!("../../../identity/profiles/service-desk.json"),
+        include_str!("../../../identity/profiles/helpdesk.json"),
+        include_str!("../../../identity/profiles/agency-support.json"),
+    ];
+    serde_json::from_str(DOCUMENTS[n]).unwrap()
+}
+
+/// A misspelt key would fall back to a default without a word, so the shipped documents are compared with the table of lifecycle.md.
+#[test]
+fn the_shipped_profiles_are_read_as_the_table_of_policies_says() {
+    for n in ALL {
+        let (read, table) = (shipped(n), profile(n));
+        assert_eq!((read.policies, &read.timers), (table.policies, &table.timers), "P{n}");
+        for status in Status::ALL {
+            assert!(
+                read.status_labels.contains_key(status.name()) && read.status_definitions.contains_key(status.name()),
+                "P{n} {status:?}"
+            );
+        }
+        assert!(read.limits.tickets_per_hour_per_person > 0 && read.limits.comments_per_hour_per_person > 0, "P{n}");
+    }
+}
+
 /// A ticket of person 1 that stands at `status` since T0; person 3 is its agent once somebody owns it.
 pub(super) fn ticket(status: Status, rules: &Rules) -> Ticket {
     let past_new = status != Status::New;
@@ -307,7 +335,7 @@ fn the_table_of_the_lifecycle_holds_for_every_profile() {
         for status in statuses {
             for n in profiles {
                 assert!(seen.insert((status, format!("{does:?}"), *n)), "{status:?} {does:?} P{n} is in the table twice");
-                let rules = profile(*n);
+                let rules = shipped(*n);
                 // P0 closes what it resolves, but a ticket may stand at resolved from before the setting.
                 let before = ticket(status, &rules);
                 assert_eq!(outcome(&before, does, &rules), expected, "P{n}: {status:?} {does:?}");
@@ -317,4 +345,31 @@ fn the_table_of_the_lifecycle_holds_for_every_profile() {
     let acts = seen.iter().map(|(_, act, _)| act.clone()).collect::<std::collections::BTreeSet<_>>();
     let timers_of_resolved = 2 * 5;
     assert_eq!(seen.len() + timers_of_resolved, acts.len() * 7 * 5, "a case of the table is missing");
+}
+
+/// The values of policies that no shipped profile has.
+#[test]
+fn a_portal_that_never_reopens_keeps_the_comment_and_refuses_the_reopening() {
+    for does in [Comments, Reopens] {
+        let mut rules = shipped(3);
+        rules.policies.reopen = Reopen::Never;
+        let before = ticket(Resolved, &rules);
+        assert_eq!(outcome(&before, does, &rules), if does == Comments { Stays } else { Policy });
+    }
+}
+
+/// An unverified ticket goes through the table like any other; its guest acts only once they are somebody.
+#[test]
+fn an_unverified_ticket_moves_by_support_and_time_alone() {
+    let guest = super::ticket::Guest { email: "gus@guest.test".into(), name: "Gus".into() };
+    for n in ALL {
+        let rules = shipped(n);
+        let unverified = |status| Ticket { requester: None, guest: Some(guest.clone()), ..ticket(status, &rules) };
+        assert_eq!(outcome(&unverified(New), Replies, &rules), To(Assigned));
+        assert_eq!(outcome(&unverified(Assigned), RepliesWith(WaitingCustomer), &rules), To(WaitingCustomer));
+        assert_eq!(outcome(&unverified(Resolved), AutoCloses, &rules), To(SHUT));
+        for command in [said(None, None), Command::KeepOpen, Command::Rate { score: 5, comment: String::new() }] {
+            assert_eq!(decide(&unverified(Resolved), Actor::Guest, &command, &rules, T0), Err(Refusal::Forbidden), "{command:?}");
+        }
+    }
 }

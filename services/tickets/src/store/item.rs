@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::columns::column;
 use crate::domain::change::FieldChange;
-use crate::domain::ids::{PortalId, TicketId};
+use crate::domain::ids::{PersonId, PortalId, TicketId};
+use crate::domain::kinds::ItemKind;
 
 /// An item as it lies in the table.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -128,4 +129,26 @@ pub async fn page(
 pub async fn at_version(conn: &mut PortalConn, portal: &PortalId, ticket: TicketId, version: i64) -> Result<Option<ItemFound>, Error> {
     let sql = format!("{FOUND} WHERE i.portal = $1 AND i.ticket_id = $2 AND i.version = $3");
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(portal.as_str()).bind(ticket.uuid()).bind(version).fetch_optional(&mut **conn).await?)
+}
+
+/// How many items of a kind a person wrote since a moment, on all tickets of the portal, counted up to `limit`: `Created` or `Comment`.
+pub async fn written_since(
+    conn: &mut PortalConn,
+    portal: &PortalId,
+    person: PersonId,
+    kind: ItemKind,
+    since: OffsetDateTime,
+    limit: i64,
+) -> Result<i64, Error> {
+    // The kinds are spelled out, so that the partial index serves.
+    let sql = "SELECT count(*) FROM (SELECT FROM item WHERE portal = $1 AND actor_id = $2 AND kind IN (1, 2) AND kind = $3 AND at > $4 \
+               ORDER BY at DESC LIMIT $5) AS recent";
+    Ok(sqlx::query_scalar(sql)
+        .bind(portal.as_str())
+        .bind(person.uuid())
+        .bind(kind.code())
+        .bind(since)
+        .bind(limit)
+        .fetch_one(&mut **conn)
+        .await?)
 }

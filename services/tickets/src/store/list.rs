@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::filter::{Sight, branches, push_where};
+use super::link::{self, LinksRow};
+use super::search::narrow;
 use super::ticket::{Found, JOINS, NAMES, NamesRow, TicketRow, case};
 use crate::domain::filter::{Filter, Sort};
 use crate::domain::ids::PortalId;
@@ -55,6 +57,8 @@ struct ListRow {
     ticket: TicketRow,
     #[sqlx(flatten)]
     names: NamesRow,
+    #[sqlx(flatten)]
+    links: LinksRow,
     seen_at: Option<OffsetDateTime>,
 }
 
@@ -67,10 +71,11 @@ pub async fn page(
     page: &Page,
     now: OffsetDateTime,
 ) -> Result<Vec<Found>, Error> {
+    let narrowed = narrow(conn, portal, sight, filter).await?;
     let mut sql = QueryBuilder::new("WITH page AS (SELECT * FROM (");
     for (index, branch) in branches(sight, filter.scope).into_iter().enumerate() {
         sql.push(if index == 0 { "(SELECT t.* FROM ticket t" } else { " UNION ALL (SELECT t.* FROM ticket t" });
-        push_where(&mut sql, portal, sight, branch, filter, now);
+        push_where(&mut sql, portal, sight, branch, (filter, &narrowed), now);
         push_after(&mut sql, sight, page);
         push_order(&mut sql, sight, page);
         sql.push(" LIMIT ").push_bind(page.limit).push(")");
@@ -78,15 +83,18 @@ pub async fn page(
     sql.push(") t");
     push_order(&mut sql, sight, page);
     sql.push(" LIMIT ").push_bind(page.limit);
-    sql.push(format!(") SELECT t.*, {NAMES}, s.at AS seen_at FROM page t"));
-    sql.push(" LEFT JOIN ticket_seen s ON s.portal = t.portal AND s.ticket_id = t.id AND s.person_id = ").push_bind(sight.person().uuid());
+    // Named before the rows, so that both the links and the last look can refer to who reads.
+    sql.push("), reader AS (SELECT ").push_bind(sight.person().uuid()).push("::uuid AS id)");
+    sql.push(format!(" SELECT t.*, {NAMES}, {}, s.at AS seen_at FROM page t CROSS JOIN reader me", link::columns()));
+    sql.push(" LEFT JOIN ticket_seen s ON s.portal = t.portal AND s.ticket_id = t.id AND s.person_id = me.id");
     sql.push(JOINS);
     push_order(&mut sql, sight, page);
     let rows: Vec<ListRow> = sql.build_query_as().fetch_all(&mut **conn).await?;
     let found = rows.into_iter().map(|row| {
         let seq = row.ticket.seq;
         let ticket = row.ticket.into_ticket()?;
-        Ok(Found { seq, case: case(ticket, String::new(), row.names), seen_at: row.seen_at })
+        let links = row.links.into_links()?;
+        Ok(Found { seq, case: case(ticket, String::new(), row.names), links, seen_at: row.seen_at })
     });
     found.collect()
 }
@@ -124,7 +132,7 @@ fn push_order(sql: &mut QueryBuilder<Postgres>, sight: &Sight, page: &Page) {
     sql.push(format!(" ORDER BY {} {direction}, t.id {direction}", column_of(page.sort, sight.is_staff())));
 }
 
-/// How many tickets fit each filter, counted up to `cap`, all in one statement.
+/// How many tickets fit each filter, counted up to `cap`: all in one statement, after one for each search of an agent's.
 pub async fn counts(
     conn: &mut PortalConn,
     portal: &PortalId,
@@ -135,10 +143,11 @@ pub async fn counts(
 ) -> Result<Vec<i64>, Error> {
     let mut sql = QueryBuilder::new("SELECT ARRAY[");
     for (place, filter) in filters.iter().enumerate() {
+        let narrowed = narrow(conn, portal, sight, filter).await?;
         sql.push(if place == 0 { "(SELECT count(*) FROM (SELECT 1 FROM (" } else { ", (SELECT count(*) FROM (SELECT 1 FROM (" });
         for (index, branch) in branches(sight, filter.scope).into_iter().enumerate() {
             sql.push(if index == 0 { "(SELECT 1 FROM ticket t" } else { " UNION ALL (SELECT 1 FROM ticket t" });
-            push_where(&mut sql, portal, sight, branch, filter, now);
+            push_where(&mut sql, portal, sight, branch, (filter, &narrowed), now);
             sql.push(" LIMIT ").push_bind(cap).push(")");
         }
         sql.push(") AS found LIMIT ").push_bind(cap).push(") AS counted)");

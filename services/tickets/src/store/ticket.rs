@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::collaborator::ShareRow;
 use super::columns::known;
-use crate::domain::case::Case;
+use super::link::{self, LinksRow};
+use crate::domain::case::{Case, Links};
 use crate::domain::ids::{CategoryId, DepartmentId, GroupId, OrganizationId, PersonId, PortalId, ProductId, TicketId};
 use crate::domain::kinds::{Channel, Level, Priority, Reason, TicketType};
 use crate::domain::status::Status;
@@ -183,12 +184,11 @@ pub(super) struct NamesRow {
     category_name: Option<String>,
     group_name: Option<String>,
     organization_name: Option<String>,
-    parent_number: Option<String>,
 }
 
 /// Columns of [`NamesRow`]; `t` is the ticket.
 pub(super) const NAMES: &str = "rp.name AS requester_name, rp.email AS requester_email, ap.name AS assignee_name, d.name AS department_name, \
-     p.name AS product_name, c.name AS category_name, g.name AS group_name, o.name AS organization_name, parent.number AS parent_number";
+     p.name AS product_name, c.name AS category_name, g.name AS group_name, o.name AS organization_name";
 /// Joins of [`NAMES`]; all by primary key.
 pub(super) const JOINS: &str = " LEFT JOIN person rp ON rp.portal = t.portal AND rp.id = t.requester_id \
      LEFT JOIN person ap ON ap.portal = t.portal AND ap.id = t.assignee_id \
@@ -196,8 +196,7 @@ pub(super) const JOINS: &str = " LEFT JOIN person rp ON rp.portal = t.portal AND
      LEFT JOIN product p ON p.portal = t.portal AND p.id = t.product_id \
      LEFT JOIN category c ON c.portal = t.portal AND c.id = t.category_id \
      LEFT JOIN agent_group g ON g.portal = t.portal AND g.id = t.group_id \
-     LEFT JOIN organization o ON o.portal = t.portal AND o.id = t.organization_id \
-     LEFT JOIN ticket parent ON parent.id = t.follow_up_of";
+     LEFT JOIN organization o ON o.portal = t.portal AND o.id = t.organization_id";
 
 /// A case without its names filled in yet.
 pub(super) fn case(ticket: Ticket, description: String, names: NamesRow) -> Case {
@@ -214,7 +213,6 @@ pub(super) fn case(ticket: Ticket, description: String, names: NamesRow) -> Case
     ];
     case.names = pairs.into_iter().filter_map(|(id, name)| id.zip(name)).collect();
     case.requester_email = names.requester_email.unwrap_or_default();
-    case.parent_number = names.parent_number;
     case
 }
 
@@ -226,7 +224,8 @@ struct CaseRow {
     names: NamesRow,
     description: String,
     share_rows: Json<Vec<ShareRow>>,
-    follow_up_numbers: Json<Vec<(Uuid, String)>>,
+    #[sqlx(flatten)]
+    links: LinksRow,
     seen_at: Option<OffsetDateTime>,
 }
 
@@ -246,6 +245,8 @@ pub struct Found {
     pub seq: i64,
     /// The ticket and its names.
     pub case: Case,
+    /// What it is linked with, seen or not.
+    pub links: Links,
     /// When `viewer` last looked at it.
     pub seen_at: Option<OffsetDateTime>,
 }
@@ -256,11 +257,10 @@ pub async fn find(conn: &mut PortalConn, portal: &PortalId, handle: Handle<'_>, 
         Handle::Number(_) => "t.number = $2",
         Handle::Id(_) => "t.id = $2::uuid",
     };
+    let links = link::columns();
     let sql = format!(
-        "SELECT t.*, {NAMES}, coalesce(i.body, '') AS description, s.at AS seen_at, \
-           coalesce((SELECT jsonb_agg(to_jsonb(x) - 'portal' - 'ticket_id' ORDER BY x.created_at, x.id) FROM collaborator x WHERE x.ticket_id = t.id), '[]') AS share_rows, \
-           coalesce((SELECT jsonb_agg(jsonb_build_array(f.id, f.number) ORDER BY f.seq) \
-                       FROM ticket f WHERE f.portal = t.portal AND f.follow_up_of = t.id), '[]') AS follow_up_numbers \
+        "WITH reader AS (SELECT $3::uuid AS id) SELECT t.*, {NAMES}, {links}, coalesce(i.body, '') AS description, s.at AS seen_at, \
+           coalesce((SELECT jsonb_agg(to_jsonb(x) - 'portal' - 'ticket_id' ORDER BY x.created_at, x.id) FROM collaborator x WHERE x.ticket_id = t.id), '[]') AS share_rows \
          FROM ticket t LEFT JOIN item i ON i.ticket_id = t.id AND i.version = 1 \
            LEFT JOIN ticket_seen s ON s.portal = t.portal AND s.person_id = $3 AND s.ticket_id = t.id{JOINS} \
          WHERE t.portal = $1 AND {condition}"
@@ -282,9 +282,8 @@ fn found(row: CaseRow) -> Result<Found, Error> {
     let seq = row.ticket.seq;
     let mut ticket = row.ticket.into_ticket()?;
     ticket.collaborators = row.share_rows.0.into_iter().map(ShareRow::into_share).collect::<Result<_, _>>()?;
-    let mut case = case(ticket, row.description, row.names);
-    case.follow_ups = row.follow_up_numbers.0.into_iter().map(|(id, number)| (TicketId::new(id), number)).collect();
-    Ok(Found { seq, case, seen_at: row.seen_at })
+    let case = case(ticket, row.description, row.names);
+    Ok(Found { seq, case, links: row.links.into_links()?, seen_at: row.seen_at })
 }
 
 /// The ids of the unverified tickets of an address, at most 100: the next pass takes the rest.
@@ -297,38 +296,9 @@ pub async fn unverified_of(conn: &mut sqlx::PgConnection, portal: &PortalId, ema
     Ok(ids.into_iter().map(TicketId::new).collect())
 }
 
-/// How many tickets a person or guest address made since a moment, counted up to `limit`.
-pub async fn created_since(
-    conn: &mut PortalConn,
-    portal: &PortalId,
-    by: &Author<'_>,
-    since: OffsetDateTime,
-    limit: i64,
-) -> Result<i64, Error> {
-    let column = match by {
-        Author::Person(_) => "requester_id = $2::uuid",
-        Author::Guest(_) => "guest_email = $2",
-    };
-    let value = match by {
-        Author::Person(person) => person.to_string(),
-        Author::Guest(email) => (*email).to_owned(),
-    };
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT FROM ticket WHERE portal = $1 AND {column} AND created_at > $3 ORDER BY created_at DESC LIMIT $4) AS recent"
-    );
-    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-        .bind(portal.as_str())
-        .bind(value)
-        .bind(since)
-        .bind(limit)
-        .fetch_one(&mut **conn)
-        .await?)
-}
-
-/// Whose tickets are counted.
-pub enum Author<'a> {
-    /// A person's.
-    Person(PersonId),
-    /// A guest address'.
-    Guest(&'a str),
+/// How many tickets a guest address asked for since a moment, counted up to `limit`.
+pub async fn asked_since(conn: &mut PortalConn, portal: &PortalId, email: &str, since: OffsetDateTime, limit: i64) -> Result<i64, Error> {
+    let sql = "SELECT count(*) FROM (SELECT FROM ticket WHERE portal = $1 AND guest_email = $2 AND created_at > $3 \
+               ORDER BY created_at DESC LIMIT $4) AS recent";
+    Ok(sqlx::query_scalar(sql).bind(portal.as_str()).bind(email).bind(since).bind(limit).fetch_one(&mut **conn).await?)
 }

@@ -100,3 +100,60 @@ async fn a_guest_needs_the_check_and_a_portal_that_takes_guests() {
     assert!(world.neighbour.0.lock().unwrap().spent.is_empty(), "nothing was spent on it");
     world.end().await;
 }
+
+/// S63: a captcha is not yet a proof of the address, so nobody hears of what stands in the form.
+#[tokio::test]
+async fn whom_a_guest_names_hears_nothing_before_the_address_is_proven_and_they_are_confirmed() {
+    let world = World::new().await;
+    let named = |captcha: &str, number: &str| wire::CreateTicketRequest {
+        guest: entry("gus@guest.test", captcha, number),
+        collaborators: vec!["carol@globex.test".into(), "victim@else.test".into(), "gus@guest.test".into()],
+        ..world.plain("Buy my pills")
+    };
+    assert_eq!(fields(&ask(&world, named("c1", "41")).await.unwrap_err()), ["captcha"]);
+    assert!(!world.neighbour.knows("victim@else.test"), "a wrong captcha makes and invites nobody");
+    let number = ask(&world, named("c2", "42")).await.unwrap().number;
+    assert!(world.events().await.iter().all(|(_, event)| event.notices.is_empty()), "nobody is told");
+    assert!(world.to_be_invited().await.is_empty());
+    assert_eq!(world.get(&world.carol, &number).await.unwrap_err().http_status(), 404);
+
+    // An agent may share it, but what nobody has proven to have written is not passed on.
+    world.share(&world.agent, &number, "bob@acme.test").await.unwrap();
+    let (shared, _) = world.events().await.pop().unwrap();
+    let sent = world.render(&shared.event_id, &world.bob.id.to_string(), "collaborator_added").await.unwrap();
+    assert_eq!((sent.body_markdown.as_str(), sent.author_name.as_str()), ("", ""));
+
+    let mut gus = portico_chassis::testing::person(20, portico_chassis::auth::Role::Customer);
+    gus.email = "gus@guest.test".into();
+    world.comment(&gus, world.words(&number, "It is me")).await.unwrap();
+    assert!(!world.told_with("collaborator_added").await.contains(&world.carol.id.to_string()), "the proof alone shares nothing");
+    let shares = world.shares(&gus, &number).await.unwrap();
+    let mut pending: Vec<_> = shares.iter().filter(|share| share.state() == wire::CollaboratorState::Pending).collect();
+    pending.sort_by_key(|share| share.email.clone());
+    assert_eq!(pending.iter().map(|share| share.email.as_str()).collect::<Vec<_>>(), ["carol@globex.test", "victim@else.test"]);
+    for share in pending {
+        assert_eq!(world.confirm(&gus, &number, &share.id).await.unwrap().state(), wire::CollaboratorState::Active);
+    }
+    world.get(&world.carol, &number).await.unwrap();
+    assert!(world.told_with("collaborator_added").await.contains(&world.carol.id.to_string()));
+    assert_eq!(world.to_be_invited().await.len(), 1, "whoever has no account is invited now");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn support_is_told_when_a_guests_ticket_becomes_verified_and_the_guest_gets_the_receipt() {
+    let world = World::new().await;
+    world.wait_for_agents().await;
+    let request = wire::CreateTicketRequest { guest: entry("alice@acme.test", "c1", "42"), ..world.plain("Forgot to sign in") };
+    let number = ask(&world, request).await.unwrap().number;
+    assert!(world.told_with("ticket_update").await.is_empty());
+    world.comment(&world.alice, world.words(&number, "It is me")).await.unwrap();
+    assert_eq!(world.told_with("receipt").await, [world.alice.id.to_string()], "also for whoever proves it by writing");
+    let (verified, event) =
+        world.events().await.into_iter().find(|(_, event)| matches!(event.event, Some(Event::TicketVerified(_)))).unwrap();
+    let told = event.notices.iter().find(|notice| notice.kind == "ticket_update").unwrap();
+    assert!(told.person_ids.contains(&world.agent.id.to_string()));
+    let sent = world.render(&verified.event_id, &world.agent.id.to_string(), "ticket_update").await.unwrap();
+    assert!(sent.subject.contains("New request"), "{}", sent.subject);
+    world.end().await;
+}

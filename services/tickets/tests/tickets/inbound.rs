@@ -34,7 +34,7 @@ async fn a_proven_sender_makes_a_ticket_once() {
     // Somebody unknown gets an account and an invitation.
     let unknown = submit(&world, mail("m2", "new@else.test", true)).await;
     assert_eq!(unknown.outcome(), MailOutcome::TicketCreated);
-    assert_eq!(world.neighbour.0.lock().unwrap().invited, ["new@else.test"]);
+    assert_eq!(world.to_be_invited().await, [unknown.person_id], "one invitation, by the event");
     let empty = submit(&world, wire::SubmitMailRequest { body: " \n".into(), ..mail("m3", "alice@acme.test", true) }).await;
     assert_eq!((empty.outcome(), empty.reason.as_str()), (MailOutcome::Ignored, "empty"));
     world.end().await;
@@ -59,6 +59,8 @@ async fn an_unproven_sender_never_comments() {
         MailOutcome::Claimed,
         "somebody else with the reply address"
     );
+    assert_eq!(submit(&world, reply("m4", "eve@else.test", true)).await.number, ticket.number, "an agent is told onto which ticket");
+    assert!(!world.neighbour.knows("eve@else.test"), "a claim makes nobody");
     let comments = |items: Vec<wire::TimelineItem>| items.into_iter().filter(|item| item.kind() == wire::ItemKind::Comment).count();
     assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 0);
     // An agent accepts the claim: a comment of its sender.
@@ -112,5 +114,53 @@ async fn a_cc_sees_nothing_until_it_is_confirmed() {
     let confirmed = told(world.collaborators().confirm_collaborator(world.stage.as_person(&world.alice, confirm)).await).unwrap();
     assert_eq!(confirmed.state(), wire::CollaboratorState::Active);
     world.get(&world.carol, &made.number).await.unwrap();
+    world.end().await;
+}
+
+/// LC-17 by mail, where the portal makes no new case: the answer names the ticket, so that the writer's mail does too.
+#[tokio::test]
+async fn a_mail_to_a_closed_ticket_is_answered_about_that_ticket() {
+    for (policy, reason) in [("follow_up_link", "ticket_closed_follow_up"), ("refuse", "ticket_closed")] {
+        let mut settings = crate::common::helpdesk();
+        settings["policies"]["closed_update"] = policy.into();
+        let world = World::with(settings, 1).await;
+        let ticket = world.create(&world.alice, world.plain("Mine")).await.unwrap();
+        world.close(&world.alice, &ticket.number, 0, "").await.unwrap();
+        let late = wire::SubmitMailRequest { reply_ticket_id: ticket.id.clone(), ..mail("m1", "alice@acme.test", true) };
+        let answer = submit(&world, late).await;
+        assert_eq!((answer.outcome(), answer.reason.as_str()), (MailOutcome::Ignored, reason));
+        assert_eq!((answer.number, answer.person_id), (ticket.number, world.alice.id.to_string()));
+        world.end().await;
+    }
+}
+
+/// LC-17: a collaborator who answers a closed ticket is told the new number too.
+#[tokio::test]
+async fn a_collaborators_answer_to_a_closed_ticket_brings_them_a_receipt() {
+    let world = World::new().await;
+    let ticket = world.create(&world.alice, world.plain("Mine")).await.unwrap();
+    world.share(&world.alice, &ticket.number, "carol@globex.test").await.unwrap();
+    world.close(&world.alice, &ticket.number, 0, "").await.unwrap();
+    let late = wire::SubmitMailRequest { reply_ticket_id: ticket.id.clone(), ..mail("m1", "carol@globex.test", true) };
+    assert_eq!(submit(&world, late).await.number, "DEMO-2");
+    let carol = world.carol.id.to_string();
+    let (envelope, _) = world
+        .events()
+        .await
+        .into_iter()
+        .rfind(|(_, event)| event.notices.iter().any(|notice| notice.kind == "receipt" && notice.person_ids.contains(&carol)))
+        .expect("a receipt for Carol");
+    let sent = world.render(&envelope.event_id, &carol, "receipt").await.unwrap();
+    assert_eq!((sent.ticket_number.as_str(), sent.author_name.as_str()), ("DEMO-2", "Carol"));
+    assert_eq!(world.get(&world.carol, "DEMO-2").await.unwrap().follow_up_of, "DEMO-1");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_mail_without_effect_makes_nobody() {
+    let world = World::new().await;
+    let empty = submit(&world, wire::SubmitMailRequest { body: " ".into(), ..mail("m1", "void@else.test", true) }).await;
+    assert_eq!((empty.outcome(), empty.reason.as_str()), (MailOutcome::Ignored, "empty"));
+    assert!(!world.neighbour.knows("void@else.test"));
     world.end().await;
 }

@@ -5,12 +5,17 @@ mod common;
 
 mod catalog;
 mod files;
+mod follow_ups;
 mod guests;
+mod imports;
 mod inbound;
 mod input;
 mod permissions;
+mod quotas;
 mod render;
 mod requests;
+mod satisfaction;
+mod search;
 mod story;
 mod timers;
 mod visibility;

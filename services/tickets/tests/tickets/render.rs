@@ -58,3 +58,44 @@ async fn whoever_may_not_see_it_any_more_gets_nothing() {
     assert!(world.render(&uuid::Uuid::now_v7().to_string(), &carol, "ticket_update").await.is_err());
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_resolve_that_closes_at_once_offers_nothing_to_keep_open() {
+    // LC-7 in a portal of profile product-help.
+    let mut settings = crate::common::helpdesk();
+    settings["timers"]["auto_resolve_seconds"] = 1.into();
+    settings["timers"]["auto_close_seconds"] = 0.into();
+    let world = World::with(settings, 1).await;
+    let number = world.create(&world.alice, world.plain("Quiet")).await.unwrap().number;
+    world.reply(&world.agent, &number, "Which one?", Status::WaitingCustomer).await.unwrap();
+    let alice = world.alice.id.to_string();
+    let event = portico_chassis::testing::eventually("the auto-resolve", || async {
+        let told = |event: &portico_proto::events::v1::TicketsEvent| event.notices.iter().any(|notice| notice.kind == "auto_resolved");
+        world.events().await.into_iter().find(|(_, event)| told(event)).map(|(envelope, _)| envelope.event_id)
+    })
+    .await;
+    let sent = world.render(&event, &alice, "auto_resolved").await.unwrap();
+    assert_eq!(world.get(&world.alice, &number).await.unwrap().status(), Status::Closed);
+    assert_eq!(sent.action_label, "View the request");
+    assert!(!sent.intro.join(" ").contains("unless you write"), "{:?}", sent.intro);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_mail_names_whom_support_waits_for_where_the_status_does_not() {
+    // LC-5.
+    let world = World::new().await;
+    let number = world.create(&world.alice, world.plain("Down")).await.unwrap().number;
+    let waits = portico_proto::tickets::v1::AddCommentRequest {
+        status: Status::WaitingThirdParty.into(),
+        sub_status: "Hetzner".into(),
+        ..world.words(&number, "We asked the data centre")
+    };
+    let ticket = world.comment(&world.agent, waits).await.unwrap().ticket.unwrap();
+    assert_eq!(world.get(&world.alice, &number).await.unwrap().sub_status, "Hetzner");
+    let (envelope, _) = world.events().await.into_iter().find(|(_, event)| matches!(event.event, Some(Event::CommentAdded(_)))).unwrap();
+    let sent = world.render(&envelope.event_id, &world.alice.id.to_string(), "ticket_update").await.unwrap();
+    let named = ticket.status_label.contains("Hetzner") || sent.facts.iter().any(|fact| fact.value == "Hetzner");
+    assert!(named, "{:?}", sent.facts);
+    world.end().await;
+}

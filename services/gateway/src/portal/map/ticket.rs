@@ -183,7 +183,7 @@ pub fn facts(ticket: &proto::Ticket, l: &Layout, dates: &Dates) -> Vec<Fact> {
         text("Submitted by", ticket.requester.as_ref().map(requester_name).unwrap_or_default()),
         text("On behalf of", ticket.contact_name.clone()),
         text(&l.words.Organization(), ticket.organization.as_ref().map(|organization| organization.name.clone()).unwrap_or_default()),
-        text("Submitted through", channel(ticket.channel()).to_owned()),
+        text("Channel", channel(ticket.channel()).to_owned()),
         text("Handled by", name(ticket.assignee.as_ref())),
         text("Group", name(ticket.group.as_ref())),
         when("Submitted", dates.moment(ticket.created_at.as_ref())),

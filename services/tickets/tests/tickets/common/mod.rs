@@ -15,6 +15,7 @@ use portico_chassis::testing::{Stage, organization, person};
 use portico_proto::common::v1::render_service_client::RenderServiceClient;
 use portico_proto::common::v1::{RenderForRequest, RenderForResponse, UploadTicket};
 use portico_proto::events::v1::events_service_client::EventsServiceClient;
+use portico_proto::events::v1::tickets_event::Event;
 use portico_proto::events::v1::{Envelope, PullRequest, TicketsEvent, event_body};
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::attachments_service_client::AttachmentsServiceClient;
@@ -97,7 +98,9 @@ impl World {
         stage.peer("identity", neighbour.serve().await);
         let mut running = Vec::new();
         for _ in 0..replicas {
-            let boot = stage.boot("tickets", config.clone()).await;
+            let mut boot = stage.boot("tickets", config.clone()).await;
+            // Limits are as the settings say, not as wide as on a development machine.
+            boot.common.limit_factor = 1;
             running.push(portico_tickets::start(boot).await.unwrap());
         }
         let channel = channel(&running[0]).await;
@@ -291,9 +294,50 @@ impl World {
         }
     }
 
+    /// The ids of people whom identity is to invite: strangers who asked, or with whom something is shared.
+    pub async fn to_be_invited(&self) -> Vec<String> {
+        let wanted = |event: TicketsEvent| match event.event? {
+            Event::TicketCreated(created) if created.requester_unregistered => Some(event.ticket?.requester_id),
+            Event::CollaboratorAdded(added) if added.unregistered && !added.pending => Some(added.person_id),
+            _ => None,
+        };
+        self.events().await.into_iter().filter_map(|(_, event)| wanted(event)).collect()
+    }
+
+    /// Who is told with a kind of notice, in order.
+    pub async fn told_with(&self, kind: &str) -> Vec<String> {
+        let notices = self.events().await.into_iter().flat_map(|(_, event)| event.notices);
+        notices.filter(|notice| notice.kind == kind).flat_map(|notice| notice.person_ids).collect()
+    }
+
+    /// Who shares a ticket.
+    pub async fn shares(&self, who: &Person, number: &str) -> Result<Vec<wire::Collaborator>, Error> {
+        let request = wire::ListCollaboratorsRequest { portal: "demo".to_owned(), number: number.to_owned() };
+        let sent = self.collaborators().list_collaborators(self.stage.as_person(who, request)).await;
+        told(sent).map(|answer| answer.collaborators)
+    }
+
+    /// Confirms a pending share.
+    pub async fn confirm(&self, who: &Person, number: &str, id: &str) -> Result<wire::Collaborator, Error> {
+        let request = wire::ConfirmCollaboratorRequest {
+            portal: "demo".to_owned(),
+            request_id: self.key(),
+            number: number.to_owned(),
+            collaborator_id: id.to_owned(),
+        };
+        told(self.collaborators().confirm_collaborator(self.stage.as_person(who, request)).await)
+    }
+
+    /// Makes a follow-up.
+    pub async fn follow_up(&self, who: &Person, number: &str, request: wire::CreateTicketRequest) -> Result<wire::Ticket, Error> {
+        let request = wire::CreateFollowUpRequest { number: number.to_owned(), ticket: Some(request) };
+        let sent = self.tickets().create_follow_up(self.stage.as_person(who, request)).await;
+        told(sent).map(|answer| answer.ticket.unwrap())
+    }
+
     /// Takes an upload in, as the gateway does.
     pub async fn upload(&self, uploader: &str, name: &str, content: &'static [u8]) -> UploadTicket {
-        let blobs = Blobs::open(&format!("file://{}", self.stage.path("blobs").display())).unwrap();
+        let blobs = Blobs::folder(&self.stage.path("blobs")).unwrap();
         let id = uuid::Uuid::now_v7();
         let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from_static(content))]);
         let stored = blobs.put(&format!("staging/{id}"), chunks, 1_000_000).await.unwrap();

@@ -28,8 +28,6 @@ pub struct Known {
     pub events: Vec<Envelope>,
     /// Captcha tokens that were spent, with the request id that spent them.
     pub spent: BTreeMap<String, String>,
-    /// Addresses that were to be invited.
-    pub invited: Vec<String>,
 }
 
 /// A handle on the running neighbour.
@@ -91,6 +89,11 @@ impl Neighbour {
         );
     }
 
+    /// Whether there is a person of an address.
+    pub fn knows(&self, email: &str) -> bool {
+        self.0.lock().unwrap().people.values().any(|person| person.email == email)
+    }
+
     /// Tells that a person proved their address.
     pub fn proven(&self, portal: &str, person: &str) {
         self.tell(portal, person, identity_event::Event::AddressProven(AddressProven { person_id: person.to_owned() }));
@@ -133,9 +136,7 @@ impl Neighbour {
             time_zone: "UTC".to_owned(),
             ..wire::PersonFacts::default()
         });
-        if request.invite && !person.registered {
-            known.invited.push(email);
-        }
+        assert!(!request.invite, "identity invites by events, once nothing was refused");
         known.people.insert(person.id.clone(), person.clone());
         Ok(person)
     }
@@ -166,6 +167,12 @@ impl Neighbour {
             }),
             "ListRevocations" => unary(request, |_: wire::ListRevocationsRequest| Ok(wire::ListRevocationsResponse::default())),
             "BatchGetPeople" => unary(request, move |asked: wire::BatchGetPeopleRequest| Ok(self.batch(&asked))),
+            "FindPeopleByEmail" => unary(request, move |asked: wire::FindPeopleByEmailRequest| {
+                let known = self.0.lock().unwrap();
+                let wanted = |person: &&wire::PersonFacts| person.portal == asked.portal && asked.emails.contains(&person.email);
+                let people = known.people.values().filter(wanted).cloned().collect();
+                Ok(wire::FindPeopleByEmailResponse { people })
+            }),
             "EnsurePerson" => unary(request, move |asked| self.ensure(asked)),
             "VerifyCaptcha" => unary(request, move |asked| self.verify(asked)),
             "GetHead" => unary(request, move |_: GetHeadRequest| {
