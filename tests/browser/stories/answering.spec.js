@@ -113,7 +113,7 @@ test("customer and agent talk until it is solved", async ({ page, browser }, inf
   await expect(desk.locator(".flash")).toContainText("Your reply is sent");
   await shows(page, theirs, "Use the spare pump");
   // The helpdesk's word for resolved is "Closed"; what it means tells the two apart.
-  await expect(page.locator("#case-status")).toContainText("We gave an answer");
+  await expect(page.locator("#case-status")).toContainText("given you an answer");
   await expect(page.locator("#facts")).toContainText("A workaround was given");
   await page.locator("summary", { hasText: /^Reopen/ }).click();
   await page.getByLabel("What is still wrong?").fill("Cold again.");
