@@ -86,7 +86,7 @@ fn getting_in() -> Router<AppState> {
 
 fn requests() -> Router<AppState> {
     Router::new()
-        .route("/portal/{portal}/requests", get(request_list::page))
+        .route("/portal/{portal}/requests", get(request_list::page).post(request_new::submit))
         .route("/portal/{portal}/requests/new", get(request_new::page).post(request_new::submit))
         .route("/portal/{portal}/requests/{number}", get(request::page))
         .route("/portal/{portal}/requests/{number}/submitted", get(request_new::submitted))
@@ -97,6 +97,7 @@ fn requests() -> Router<AppState> {
         .route("/portal/{portal}/requests/{number}/rate", get(request_rate::rate_page).post(request_rate::rate))
         .route("/portal/{portal}/requests/{number}/files", get(request_files::page))
         .route("/portal/{portal}/requests/{number}/follow-up", get(request_new::follow_up_page).post(request_new::follow_up))
+        .route("/portal/{portal}/requests/{number}/follow-ups", get(request::back).post(request_new::follow_up))
         .route("/portal/{portal}/requests/{number}/collaborators", get(people::page).post(people::add))
         .route("/portal/{portal}/requests/{number}/collaborators/{id}/remove", post(people::remove))
         .route("/portal/{portal}/requests/{number}/collaborators/{id}/confirm", post(people::confirm))
@@ -121,7 +122,7 @@ fn reading() -> Router<AppState> {
 
 fn talking() -> Router<AppState> {
     Router::new()
-        .route("/portal/{portal}/community", get(community::index))
+        .route("/portal/{portal}/community", get(community::index).post(topic_new::create))
         .route("/portal/{portal}/community/drafts", get(community::drafts))
         .route("/portal/{portal}/community/new", get(topic_new::new_page).post(topic_new::create))
         .route("/portal/{portal}/community/{forum}", get(community::forum))

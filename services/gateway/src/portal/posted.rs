@@ -242,7 +242,7 @@ pub fn errors_of(problem: &Problem) -> Option<Vec<FormError>> {
         }
         Problem::Error(Error::Conflict { detail, .. }) => whole(detail.clone()),
         Problem::Error(Error::RateLimited { retry_after, .. }) => {
-            whole(format!("That was too often in a short time. Wait {} and try again", wait_words(retry_after.as_secs())))
+            whole(format!("Too many tries in a short time. Wait {} and try again", wait_words(retry_after.as_secs())))
         }
         Problem::Error(Error::KeyReused) => {
             whole("You sent this form before, with another text. To send this one as well, send it once more".into())

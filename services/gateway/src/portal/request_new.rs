@@ -65,7 +65,8 @@ fn new_request(visit: Visit, form: Form, follows: String, catalog: proto::GetCat
     let entry = catalog.priority_entry();
     let categories = categories(&catalog);
     NewRequest {
-        action: if follows.is_empty() { visit.url("/requests/new") } else { visit.url(&format!("/requests/{follows}/follow-up")) },
+        // Not the form's own address: sending there would make browsers forget the page, and Back would bring one with another key.
+        action: if follows.is_empty() { visit.url("/requests") } else { visit.url(&format!("/requests/{follows}/follow-ups")) },
         draft_key: format!("{}/{}/{}", visit.portal(), visit.my_id(), if follows.is_empty() { "new" } else { &follows }),
         products: catalog.products.into_iter().map(|one| Choice::new(one.id, one.name)).collect(),
         departments: catalog.departments.into_iter().map(|one| Choice::new(one.id, one.name)).collect(),

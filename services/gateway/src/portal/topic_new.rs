@@ -37,7 +37,7 @@ pub async fn new_page(visit: Visit, Query(prefill): Query<Prefill>) -> Answer<Re
 async fn writing(visit: Visit, form: Form, preview: Option<SafeHtml>, kept: Option<&proto::Topic>) -> Answer<NewTopic> {
     let forums = forums(&visit).await?;
     Ok(NewTopic {
-        action: kept.map_or_else(|| visit.url("/community/new"), |topic| visit.url(&format!("/community/t/{}/edit", topic.id))),
+        action: kept.map_or_else(|| visit.url("/community"), |topic| visit.url(&format!("/community/t/{}/edit", topic.id))),
         forums: map::topic::choices(&forums),
         kinds: map::topic::kinds(visit.l.staff()),
         files: kept.map(|topic| map::topic::kept_files(&visit.l.api, &topic.attachments)).unwrap_or_default(),
