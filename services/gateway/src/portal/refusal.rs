@@ -47,13 +47,20 @@ async fn page_of(response: Response, mut parts: Parts, state: &AppState) -> Resp
     if head.status == StatusCode::UNAUTHORIZED && text("code") != "bad_credentials" {
         return sign_in_first(&parts);
     }
-    let mut answer = render(&text("code"), head.status, text("trace_id"), frame(&mut parts, state).await);
+    let again = again(&parts, head.status);
+    let mut answer = render(&text("code"), head.status, text("trace_id"), again, frame(&mut parts, state).await);
     for name in [header::RETRY_AFTER, header::ALLOW] {
         if let Some(value) = head.headers.get(&name) {
             answer.headers_mut().insert(name, value.clone());
         }
     }
     answer
+}
+
+/// The same page once more, where that may help: reading what was not available or came too often.
+fn again(parts: &Parts, status: StatusCode) -> String {
+    let passing = matches!(status.as_u16(), 429 | 500 | 503 | 504) && parts.method == Method::GET;
+    parts.uri.path_and_query().filter(|_| passing).map(ToString::to_string).unwrap_or_default()
 }
 
 /// A signed-out visitor signs in and comes back to where they wanted to read; a form that was sent starts from its page.
@@ -78,9 +85,9 @@ async fn frame(parts: &mut Parts, state: &AppState) -> Layout {
     }
 }
 
-fn render(code: &str, status: StatusCode, reference: String, l: Layout) -> Response {
+fn render(code: &str, status: StatusCode, reference: String, again: String, l: Layout) -> Response {
     let (title, text) = words(code, status);
-    let page = Oops { l, title: title.into(), text: text.into(), reference };
+    let page = Oops { l, title: title.into(), text: text.into(), reference, again };
     let html = page.render().unwrap_or_else(|_| format!("<!doctype html><title>{title}</title><h1>{title}</h1><p>{text}</p>"));
     let mut response = (status, Html(html)).into_response();
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Cookie"));
@@ -125,5 +132,14 @@ mod tests {
             let (title, text) = words("", StatusCode::from_u16(status).unwrap());
             assert!(!title.is_empty() && text.ends_with('.'), "{status}");
         }
+    }
+
+    #[test]
+    fn what_passes_is_offered_again_and_a_form_is_not() {
+        let parts =
+            |method: Method| axum::http::Request::builder().method(method).uri("/portal/demo/kb?kind=faq").body(()).unwrap().into_parts().0;
+        assert_eq!(again(&parts(Method::GET), StatusCode::SERVICE_UNAVAILABLE), "/portal/demo/kb?kind=faq");
+        assert_eq!(again(&parts(Method::GET), StatusCode::NOT_FOUND), "");
+        assert_eq!(again(&parts(Method::POST), StatusCode::SERVICE_UNAVAILABLE), "");
     }
 }

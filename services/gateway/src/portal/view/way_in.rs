@@ -85,4 +85,6 @@ pub struct Oops {
     pub text: String,
     /// For support, or empty.
     pub reference: String,
+    /// The same page once more, or empty.
+    pub again: String,
 }
