@@ -214,8 +214,10 @@ mod tests {
 
     #[test]
     fn batches_are_bounded_by_number_and_size() {
-        let line =
-            |size: usize| Line { place: String::new(), article: ImportedArticle { body: "x".repeat(size), ..ImportedArticle::default() } };
+        let line = |size: usize| Line {
+            place: Place::default(),
+            article: ImportedArticle { body: "x".repeat(size), ..ImportedArticle::default() },
+        };
         assert_eq!(batches((0..250).map(|_| line(10)).collect()).len(), 3);
         assert_eq!(batches((0..3).map(|_| line(BATCH_BYTES / 2 + 1)).collect()).len(), 3);
     }
