@@ -1,5 +1,5 @@
--- Agents look for words and for parts of a subject in the whole portal. As in 0002 the match runs as the owner, in a function that keeps
--- the fence itself. It stops after a number of matches: what is that frequent is found sooner by reading the list in its own order.
+-- Agents look for words and for parts of a subject in the whole portal. As in 0002 the match runs as the owner, in a function that keeps the
+-- fence itself. It stops after a number of matches: what is that frequent is found sooner by reading the list in its own order.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE INDEX ticket_subject ON ticket USING gin (subject gin_trgm_ops);
 CREATE POLICY finder ON ticket TO CURRENT_USER USING (true);
