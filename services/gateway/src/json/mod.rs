@@ -22,6 +22,7 @@ pub mod search;
 pub mod settings;
 pub mod shared;
 pub mod ticket_actions;
+mod ticket_hits;
 pub mod ticket_list;
 pub mod ticket_view;
 pub mod tickets;

@@ -2,16 +2,15 @@
 //! their own service, for people who may see some.
 
 use axum::Json;
-use portico_proto::common::v1::PageRequest;
 use portico_proto::knowledge::v1 as proto;
-use portico_proto::tickets::v1 as tickets;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shared::{filled, text};
-use crate::call::{Api, Call};
+use super::ticket_hits::ticket_group;
+use crate::call::Api;
 use crate::error::Answer;
 use crate::extract::Params;
 use crate::input::{FromText, clean_text, not_one_of};
@@ -179,7 +178,7 @@ pub struct Suggested {
 }
 
 /// Where a hit's page is.
-fn url(portal: &str, kind: Kind, id: &str, slug: &str) -> String {
+pub fn url(portal: &str, kind: Kind, id: &str, slug: &str) -> String {
     match kind {
         Kind::Articles | Kind::Faqs => format!("/portal/{portal}/kb/articles/{slug}"),
         Kind::Topics => format!("/portal/{portal}/community/t/{id}-{slug}"),
@@ -203,47 +202,6 @@ fn group(portal: &str, group: proto::SearchGroup) -> Option<SearchGroup> {
         })
         .collect();
     Some(SearchGroup { kind, total: group.total, total_capped: group.total_capped, items })
-}
-
-/// Tickets that the caller may see: agents all, customers what is theirs or shared with them.
-async fn ticket_group(call: &Call, query: &str, limit: i32) -> Answer<SearchGroup> {
-    let scope =
-        if call.caller.as_person().is_some_and(chassis::auth::Person::is_staff) { tickets::Scope::All } else { tickets::Scope::Visible };
-    // The tickets service takes 200 characters; a longer query names a ticket by its beginning.
-    let q: String = query.chars().take(200).collect();
-    let filter = tickets::TicketFilter { scope: scope.into(), q, ..Default::default() };
-    let list = tickets::ListTicketsRequest {
-        portal: call.portal(),
-        filter: Some(filter.clone()),
-        sort: tickets::TicketSort::UpdatedAt.into(),
-        ascending: false,
-        page: Some(PageRequest { page_size: limit, page_token: String::new() }),
-    };
-    let count = tickets::CountTicketsRequest { portal: call.portal(), filters: vec![filter] };
-    let (mut lister, mut counter) = (call.peers().tickets(), call.peers().tickets());
-    let (list, count) = tokio::try_join!(lister.list_tickets(call.grpc(list)), counter.count_tickets(call.grpc(count)))?;
-    let counted = count.into_inner().counts.into_iter().next().unwrap_or_default();
-    let portal = call.portal();
-    let items = list
-        .into_inner()
-        .tickets
-        .into_iter()
-        .enumerate()
-        .map(|(rank, ticket)| SearchItem {
-            url: url(&portal, Kind::Tickets, &ticket.number, ""),
-            title: ticket.subject,
-            snippet: escape(&format!("{} · {}", ticket.number, ticket.status_label)),
-            // Newest first: the order is what counts.
-            score: 1.0 / (rank as f32 + 1.0),
-            source_id: None,
-            id: ticket.number,
-        })
-        .collect();
-    Ok(SearchGroup { kind: Kind::Tickets, total: counted.count, total_capped: counted.capped, items })
-}
-
-fn escape(plain: &str) -> String {
-    plain.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn query(q: Option<String>) -> Answer<String> {

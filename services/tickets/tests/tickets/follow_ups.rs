@@ -118,7 +118,7 @@ async fn a_link_is_shown_to_those_who_see_the_other_end_in_lists_too() {
     // Alice leaves Carol's ticket: the link leaves with her.
     let share = world.shares(&world.alice, &foreign).await.unwrap().into_iter().find(|share| share.me).unwrap();
     world.unshare(&world.alice, &foreign, &share.id).await.unwrap();
-    assert_eq!(world.get(&world.alice, &number).await.unwrap().follow_ups, [own.clone()]);
+    assert_eq!(world.get(&world.alice, &number).await.unwrap().follow_ups, std::slice::from_ref(&own));
     let listed = rows(&world.alice).await;
     assert_eq!(listed.iter().find(|row| row.number == number).unwrap().follow_ups, [own]);
     let numbers: Vec<String> = world.timeline(&world.alice, &number).await.unwrap().into_iter().map(|item| item.related_number).collect();

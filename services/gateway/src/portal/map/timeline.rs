@@ -73,6 +73,7 @@ fn changes(changes: &[proto::FieldChange]) -> String {
         match (field.as_str(), change.after.as_str()) {
             ("assignee", "") => "gave it back to the queue".to_owned(),
             ("assignee", after) => format!("assigned it to {after}"),
+            ("due", _) => "kept it open".to_owned(),
             (field, "") => format!("cleared the {field}"),
             (field, after) => format!("set the {field} to {after}"),
         }
