@@ -99,6 +99,14 @@ need_python_tool() {
   "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" >&2
 }
 
+# The S3 server that tests store files at.
+need_s3() {
+  [ -n "${PORTICO_TEST_MOTO:-}" ] && return
+  need_python_tool moto_server "moto[s3]>=5" flask flask-cors || return
+  PORTICO_TEST_MOTO="$PWD/$venv/bin/moto_server"
+  export PORTICO_TEST_MOTO
+}
+
 need_nats() {
   local found
   for found in "${PORTICO_NATS_SERVER:-}" "$venv/bin/nats-server" "$(command -v nats-server || true)"; do

@@ -21,6 +21,6 @@ export default defineConfig({
   },
   projects: [
     { name: "scripts", use: { javaScriptEnabled: true } },
-    { name: "no-scripts", use: { javaScriptEnabled: false }, testIgnore: /pages\.spec\.js/ },
+    { name: "no-scripts", use: { javaScriptEnabled: false }, testIgnore: /(pages|criteria|live)\.spec\.js/ },
   ],
 });

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::detach;
 use crate::import;
+use crate::inboxes;
 use crate::layout::Layout;
 use crate::portal;
 use crate::status::Status;
@@ -46,6 +47,16 @@ enum Order {
     /// Brings content in.
     #[command(subcommand)]
     Import(ImportOrder),
+    /// Tells how far each service has read the others' events; exit code 1 when one stands still or has events that it could not apply.
+    Inboxes,
+    /// Heals inboxes that stand still because a service's database was restored from an older copy.
+    Reconcile {
+        /// The service whose database was restored (default: every one whose readers stand still).
+        producer: Option<String>,
+    },
+    /// Events that a service could not apply.
+    #[command(subcommand)]
+    Parked(inboxes::ParkedOrder),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +107,9 @@ impl Cli {
                 let stopped = detach::stop(&layout).await?;
                 terminal::note(if stopped { "stopped; the data are kept" } else { "nothing runs" });
             }
+            Order::Inboxes => return Ok(verdict(inboxes::list(&running(&layout)?).await?)),
+            Order::Reconcile { producer } => inboxes::reconcile(&running(&layout)?, producer.as_deref()).await?,
+            Order::Parked(order) => return Ok(verdict(inboxes::parked(&running(&layout)?, &order).await?)),
             Order::Portal(PortalOrder::Create(new)) => {
                 let link = portal::create(&running(&layout)?, &new).await?;
                 terminal::say(link);
@@ -107,6 +121,10 @@ impl Cli {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn verdict(well: bool) -> ExitCode {
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn start(layout: Layout, up: Up) -> Result<()> {

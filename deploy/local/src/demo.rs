@@ -1,11 +1,12 @@
 //! The demo portal that a fresh start seeds: a maker of networked building controls, its people and their requests.
 //!
-//! Everything goes through the public API as the people themselves, with idempotency keys of its own: a seed that was interrupted is
-//! taken up again and repeats nothing.
+//! The past comes in by the operator's imports, with its dates; what the people do on the day itself goes through the public API. All of it
+//! has ids or idempotency keys of its own: a seed that was interrupted is taken up again and repeats nothing.
 
 mod articles;
 mod community;
 mod data;
+mod past;
 mod people;
 mod session;
 mod tickets;
@@ -13,14 +14,13 @@ mod tickets;
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use crate::layout::{Layout, write_atomically};
 use crate::status::Status;
 use crate::terminal;
 use data::Demo;
+use past::Calendar;
 use session::Session;
 
 /// The portal's slug.
@@ -52,16 +52,28 @@ pub const PEOPLE: [Person; 6] = [
 /// What every part of the seed works with.
 struct Scene<'a> {
     status: &'a Status,
+    /// Everybody's id, by address.
+    ids: BTreeMap<String, String>,
+    /// Those who do something on the day of the seed.
     sessions: BTreeMap<String, Session>,
-    /// When the seed began; the demo's past is counted from here.
-    now: OffsetDateTime,
-    bar: ProgressBar,
+    calendar: Calendar,
+    bar: terminal::Progress,
 }
 
 impl Scene<'_> {
+    /// The id of one of the demo's people.
+    fn id(&self, email: &str) -> Result<String> {
+        self.ids.get(email).cloned().with_context(|| format!("{email} is none of the demo's people"))
+    }
+
+    /// The same; empty when nobody is named.
+    fn id_or_none(&self, email: Option<&str>) -> Result<String> {
+        email.map_or_else(|| Ok(String::new()), |email| self.id(email))
+    }
+
     /// The session of one of the demo's people.
     fn of(&self, email: &str) -> Result<&Session> {
-        self.sessions.get(email).with_context(|| format!("{email} is none of the demo's people"))
+        self.sessions.get(email).with_context(|| format!("{email} is not signed in"))
     }
 
     fn admin(&self) -> Result<&Session> {
@@ -80,21 +92,23 @@ pub async fn seed(layout: &Layout, status: &Status) -> Result<()> {
         return Ok(());
     }
     let demo = Demo::load()?;
-    let steps = demo.people.len() + demo.articles.len() + demo.community.topics.len() + demo.tickets.len();
+    let calendar = Calendar::open(layout)?;
+    let steps = demo.articles.len() + demo.community.topics.len() + demo.tickets.len();
     let bar = terminal::progress("the demo", steps as u64, REDRAWS_A_SECOND);
     make_portal(status, &demo).await?;
-    people::import(status, &demo.people).await?;
+    let ids = people::import(status, &demo.people).await?;
     let mut sessions = BTreeMap::new();
-    for person in &demo.people {
-        sessions.insert(person.email.clone(), Session::sign_in(status, &person.email).await?);
-        bar.inc(1);
+    for email in ["admin@demo.test", "agent@demo.test"].into_iter().chain(demo.live.iter().map(|live| live.by.as_str())) {
+        if !sessions.contains_key(email) {
+            sessions.insert(email.to_owned(), Session::sign_in(status, email).await?);
+        }
     }
-    let scene = Scene { status, sessions, now: now(), bar };
+    let scene = Scene { status, ids, sessions, calendar, bar };
     let catalogue = tickets::make_catalogue(&scene, &demo).await?;
     articles::seed(&scene, &demo.articles).await?;
     community::seed(&scene, &demo.community).await?;
-    tickets::seed(&scene, &catalogue, &demo.tickets).await?;
-    scene.bar.finish_and_clear();
+    tickets::seed(&scene, &catalogue, &demo).await?;
+    scene.bar.end();
     write_atomically(&done, b"seeded\n", 0o644).context("the seed cannot be noted")?;
     Ok(())
 }
@@ -111,11 +125,6 @@ async fn make_portal(status: &Status, demo: &Demo) -> Result<()> {
         return Ok(());
     }
     anyhow::bail!("the portal: {}", crate::operator::complaint(answer).await)
-}
-
-#[expect(clippy::disallowed_methods, reason = "how old the demo looks is no decision of a domain")]
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
 }
 
 /// A text member of an answer.

@@ -6,6 +6,7 @@ mod demo;
 mod detach;
 mod health;
 mod import;
+mod inboxes;
 mod keys;
 mod layout;
 mod mail;
@@ -28,6 +29,7 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    portico_chassis::run::install_tls();
     match command::Cli::parse().run().await {
         Ok(code) => code,
         Err(error) => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use portico_chassis::error::Error;
 use portico_chassis::grpc::OPERATOR_TOKEN;
 use serde_json::Value;
 use tonic::Request;
@@ -40,6 +41,17 @@ pub fn request<T>(status: &Status, message: T) -> Result<Request<T>> {
     let token = status.operator_token.parse().context("the operator's token is damaged")?;
     request.metadata_mut().insert(OPERATOR_TOKEN, token);
     Ok(request)
+}
+
+/// What a service that refused says, for a person: every field that does not fit.
+pub fn refusal(service: &str, status: &tonic::Status) -> anyhow::Error {
+    match Error::from_status(status) {
+        Error::Invalid(fields) => {
+            let lines: Vec<String> = fields.into_iter().map(|wrong| format!("  {}: {}", wrong.field, wrong.message)).collect();
+            anyhow::anyhow!("{service} refuses:\n{}", lines.join("\n"))
+        }
+        _ => anyhow::anyhow!("{service} refuses: {}", status.message()),
+    }
 }
 
 /// What a refused call says, for a person.

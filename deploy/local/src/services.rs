@@ -133,7 +133,13 @@ impl Fleet {
         set("NATS_PREFIX", "portico".to_owned());
         set("PUBLIC_URL", shared.public.clone());
         set("OPERATOR_TOKEN_FILE", shared.operator_token_file.display().to_string());
-        set("BLOBS", format!("file://{}", layout.blobs().display()));
+        set("BLOBS", std::env::var("PORTICO_BLOBS").unwrap_or_else(|_| format!("file://{}", layout.blobs().display())));
+        // A bucket in place of the folder: PORTICO_BLOBS=s3://bucket/prefix and how it is reached.
+        for (key, value) in std::env::vars().filter_map(|(key, value)| Some((key.strip_prefix("PORTICO_")?.to_owned(), value))) {
+            if key.starts_with("S3__") {
+                set(&key, value);
+            }
+        }
         set("LIMIT_FACTOR", LIMIT_FACTOR.to_string());
         set("DRAIN_SECONDS", shared.drain_seconds.to_string());
         set("LOG_FORMAT", "json".to_owned());

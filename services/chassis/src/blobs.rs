@@ -5,24 +5,32 @@
 //! a claim, and then deletes the staged object. Each service collects only its own prefix.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::auth::Keys;
+use crate::config::{Common, S3};
 use crate::error::Error;
 use crate::ids::PortalId;
 
 const PURPOSE: &str = "portico upload ticket";
 /// Only the gateway takes uploads in; the notifier's inbound door brings the files of mails.
 const ISSUERS: [&str; 2] = ["gateway", "notifier"];
+
+/// How often a call to the bucket is repeated when the server is away or busy, and for how long: a request waits for it.
+const S3_RETRIES: usize = 3;
+const S3_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the gateway vouches for when it has taken an upload in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,11 +96,52 @@ pub struct Stored {
 }
 
 impl Blobs {
-    /// Opens `file:///path`, making the folder.
-    pub fn open(url: &str) -> anyhow::Result<Self> {
-        let folder = url.strip_prefix("file://").ok_or_else(|| anyhow::anyhow!("configuration key `blobs`: expected file:///path"))?;
+    /// Opens what the key `blobs` names: a folder, which is made, or a bucket.
+    pub fn open(common: &Common) -> anyhow::Result<Self> {
+        let url = Common::require(&common.blobs, "blobs")?;
+        match (url.strip_prefix("file://"), url.strip_prefix("s3://")) {
+            (Some(folder), _) => Self::folder(std::path::Path::new(folder)),
+            (_, Some(place)) => Self::bucket(place, &common.s3),
+            _ => anyhow::bail!("configuration key `blobs`: expected file:///path or s3://bucket/prefix"),
+        }
+    }
+
+    /// A folder of this machine.
+    pub fn folder(folder: &std::path::Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         Ok(Self { store: Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true)) })
+    }
+
+    /// `bucket` or `bucket/prefix` of an S3 server. The bucket must be there; give it a rule that ends multipart uploads after a day.
+    fn bucket(place: &str, s3: &S3) -> anyhow::Result<Self> {
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        if bucket.is_empty() {
+            anyhow::bail!("configuration key `blobs`: expected s3://bucket/prefix");
+        }
+        crate::run::install_tls();
+        // A key of our own stands alone; otherwise the environment of the machine says who we are.
+        let mut builder = match (&s3.access_key_id, &s3.secret_access_key) {
+            (Some(id), Some(key)) => AmazonS3Builder::new().with_access_key_id(id.expose()).with_secret_access_key(key.expose()),
+            (None, None) => AmazonS3Builder::from_env(),
+            (None, _) => anyhow::bail!("configuration key `s3.access_key_id` is missing"),
+            (_, None) => anyhow::bail!("configuration key `s3.secret_access_key` is missing"),
+        };
+        if let Some(token) = &s3.session_token {
+            builder = builder.with_token(token.expose());
+        }
+        if let Some(endpoint) = &s3.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        let retry = RetryConfig { max_retries: S3_RETRIES, retry_timeout: S3_PATIENCE, ..RetryConfig::default() };
+        let store = builder
+            .with_bucket_name(bucket)
+            .with_region(s3.region.as_deref().unwrap_or("us-east-1"))
+            .with_allow_http(s3.allow_http)
+            .with_virtual_hosted_style_request(s3.virtual_hosted_style)
+            .with_retry(retry)
+            .build()
+            .map_err(|error| anyhow::anyhow!("configuration key `s3`: {error}"))?;
+        Ok(Self { store: Arc::new(PrefixStore::new(store, Path::from(prefix))) })
     }
 
     /// Stores a stream, hashing on the way; nothing is left of one that breaks off or is longer than `limit` bytes (413).
@@ -182,7 +231,7 @@ mod tests {
 
     fn stage() -> (tempfile::TempDir, Blobs) {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(&format!("file://{}", dir.path().display())).unwrap();
+        let blobs = Blobs::folder(dir.path()).unwrap();
         (dir, blobs)
     }
 

@@ -47,6 +47,11 @@ impl Clock {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(told)).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
+    /// How long ago `at` was; zero for the future.
+    pub fn since(&self, at: OffsetDateTime) -> std::time::Duration {
+        (self.now() - at).try_into().unwrap_or_default()
+    }
+
     /// Takes over a sample of PostgreSQL's clock.
     pub fn observe(&self, sample: OffsetDateTime) {
         if !self.0.stands_still {

@@ -87,6 +87,9 @@ pub struct Common {
     pub operator_token_file: Option<PathBuf>,
     /// Blob store: `file:///path` or `s3://bucket/prefix`.
     pub blobs: Option<String>,
+    /// How the bucket of `blobs` is reached: `PORTICO_S3__ENDPOINT` and so on.
+    #[serde(default)]
+    pub s3: S3,
     /// The base of links in mails and pages, without a slash at the end: `https://support.example.com`.
     #[serde(default = "default_public_url")]
     pub public_url: String,
@@ -96,7 +99,8 @@ pub struct Common {
     /// `json` (default) or `pretty`.
     #[serde(default)]
     pub log_format: LogFormat,
-    /// OTLP/gRPC collector for traces; without it none are sent.
+    /// OTLP/gRPC collector for traces, `http://host:4317`; without it none are sent. Default: `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    #[serde(default = "otlp_endpoint")]
     pub otlp_endpoint: Option<String>,
     /// Seconds between "not ready" and the end of accepting, so that balancers notice. Default 5.
     #[serde(default = "default_drain", deserialize_with = "seconds")]
@@ -110,6 +114,28 @@ pub struct Common {
     /// What is wider on a development machine: the factor on limits per source and per person. Default 1.
     #[serde(default = "one", deserialize_with = "seconds")]
     pub limit_factor: u64,
+}
+
+/// An S3 bucket or what speaks its language. Without keys the standard AWS variables, files and roles are used.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct S3 {
+    /// `https://host:port`; default: Amazon's of the region.
+    pub endpoint: Option<String>,
+    /// Default `us-east-1`.
+    pub region: Option<String>,
+    /// The name of the key. With it, `secret_access_key` is required.
+    pub access_key_id: Option<Secret>,
+    /// The key.
+    pub secret_access_key: Option<Secret>,
+    /// Belongs to a key that ends soon.
+    pub session_token: Option<Secret>,
+    /// Whether an endpoint may be `http://`; for tests and for a mesh that encrypts. Default false.
+    #[serde(deserialize_with = "boolean")]
+    pub allow_http: bool,
+    /// `https://bucket.host/…` in place of `https://host/bucket/…`. Default false.
+    #[serde(deserialize_with = "boolean")]
+    pub virtual_hosted_style: bool,
 }
 
 /// How log lines look.
@@ -136,6 +162,7 @@ const COMMON_KEYS: &[&str] = &[
     "secret_file",
     "operator_token_file",
     "blobs",
+    "s3",
     "public_url",
     "log",
     "log_format",
@@ -232,6 +259,11 @@ fn default_log() -> String {
     "info".to_owned()
 }
 
+/// The variable that every program with OpenTelemetry reads.
+fn otlp_endpoint() -> Option<String> {
+    std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty())
+}
+
 fn default_drain() -> u64 {
     5
 }
@@ -295,6 +327,17 @@ mod tests {
         let (common, _) = from_figment::<NoConfig>(given(&[("database_url", "postgres://u:hunter2@h/d".into())])).unwrap();
         assert!(!format!("{common:?}").contains("hunter2"));
         assert_eq!(common.database_url.unwrap().expose(), "postgres://u:hunter2@h/d");
+    }
+
+    #[test]
+    fn a_buckets_keys_are_read_and_never_printed() {
+        let s3 = serde_json::json!({"endpoint": "http://127.0.0.1:9000", "access_key_id": "AKIA1", "secret_access_key": "hunter2", "allow_http": 1});
+        let (common, _) = from_figment::<NoConfig>(given(&[("s3", s3)])).unwrap();
+        assert!(common.s3.allow_http && !common.s3.virtual_hosted_style);
+        let printed = format!("{common:?}");
+        assert!(!printed.contains("hunter2") && !printed.contains("AKIA1"), "{printed}");
+        let error = from_figment::<NoConfig>(given(&[("s3", serde_json::json!({"secret": "hunter2"}))])).unwrap_err().to_string();
+        assert!(error.contains("s3") && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

@@ -145,7 +145,9 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Self::Malformed { .. } => "malformed",
+            // One reason for all of them is worth telling without a look at the fields.
             Self::Invalid(fields) if fields.iter().all(|field| field.code == "unknown_field") => "unknown_field",
+            Self::Invalid(fields) if fields.iter().all(|field| field.code == "not_allowed") => "not_allowed",
             Self::Invalid(_) => "validation",
             Self::Unauthenticated { code } | Self::Forbidden { code } | Self::NotFound { code } => code,
             Self::Conflict { code, .. } | Self::RateLimited { code, .. } => code,
@@ -222,6 +224,7 @@ impl Error {
         match self {
             Self::Malformed { message, .. } => message.clone(),
             Self::Invalid(fields) => fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join(" "),
+            Self::Unauthenticated { code } if code == "bad_credentials" => "The address or the secret that came with it is wrong.".into(),
             Self::Unauthenticated { .. } => "Sign in to go on.".into(),
             Self::Forbidden { .. } => "You may not do this.".into(),
             Self::NotFound { .. } => "There is nothing here, or nothing that you may see.".into(),
@@ -369,6 +372,21 @@ mod tests {
         for error in every_kind() {
             assert_eq!(Error::from_status(&Status::from(error.clone())), error);
         }
+    }
+
+    #[test]
+    fn one_reason_for_all_fields_is_the_code_of_the_whole() {
+        let of =
+            |codes: &[&'static str]| Error::Invalid(codes.iter().map(|code| FieldError::new("x", *code, "No")).collect()).code().to_owned();
+        assert_eq!(of(&["not_allowed", "not_allowed"]), "not_allowed");
+        assert_eq!(of(&["unknown_field"]), "unknown_field");
+        assert_eq!(of(&["not_allowed", "required"]), "validation");
+    }
+
+    #[test]
+    fn a_wrong_password_is_not_answered_with_a_call_to_sign_in() {
+        let wrong = Error::Unauthenticated { code: "bad_credentials".into() };
+        assert_ne!(wrong.detail(), Error::sign_in_required().detail());
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! Serves a service's journal to its consumers: the head, and pages of rows.
+//! Serves a service's journal to its consumers: the head, pages of rows, and a snapshot for those who can't begin at the first row.
 
 use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
-use portico_proto::events::v1::{GetHeadRequest, GetHeadResponse, PullRequest, PullResponse};
+use portico_proto::events::v1::{
+    AggregateVersion, BeginEpochRequest, BeginEpochResponse, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, SnapshotRequest,
+    SnapshotResponse,
+};
 use prost::Message;
 use sqlx::PgPool;
 use tonic::{Request, Response, Status};
@@ -10,6 +13,7 @@ use uuid::Uuid;
 use crate::db::Db;
 use crate::error::Error;
 use crate::grpc::Permission;
+use crate::ids::parse_uuid;
 use crate::relay;
 
 /// Rows of a page.
@@ -20,13 +24,25 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// Every service may follow every other.
 const CONSUMERS: Permission = Permission::Services(&["identity", "tickets", "knowledge", "community", "notifier", "gateway"]);
 
-/// The rows of this service for the permission table.
-pub const PERMISSIONS: &[(&str, Permission)] =
-    &[("/portico.events.v1.EventsService/GetHead", CONSUMERS), ("/portico.events.v1.EventsService/Pull", CONSUMERS)];
+/// The rows of this service and of the inboxes' for the permission table.
+pub const PERMISSIONS: &[(&str, Permission)] = &[
+    ("/portico.events.v1.EventsService/GetHead", CONSUMERS),
+    ("/portico.events.v1.EventsService/Pull", CONSUMERS),
+    ("/portico.events.v1.EventsService/Snapshot", CONSUMERS),
+    ("/portico.events.v1.EventsService/BeginEpoch", Permission::Operator),
+    ("/portico.events.v1.InboxesService/ListInboxes", Permission::Operator),
+    ("/portico.events.v1.InboxesService/ReconcileInbox", Permission::Operator),
+    ("/portico.events.v1.InboxesService/ListParkedEvents", Permission::Operator),
+    ("/portico.events.v1.InboxesService/RedriveParkedEvents", Permission::Operator),
+];
 
 /// The service, to be added to the server.
 pub fn service(producer: &'static str, db: &Db) -> EventsServiceServer<impl EventsService> {
     EventsServiceServer::new(Events { producer, pool: db.system().clone() })
+}
+
+fn invalid(field: &str) -> Error {
+    Error::invalid(field, "invalid", "This is no UUID.")
 }
 
 struct Events {
@@ -43,6 +59,17 @@ impl EventsService for Events {
 
     async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullResponse>, Status> {
         Ok(Response::new(self.page(request.into_inner().after_position).await?))
+    }
+
+    async fn snapshot(&self, request: Request<SnapshotRequest>) -> Result<Response<SnapshotResponse>, Status> {
+        let after = request.into_inner().after_aggregate_id;
+        let after = if after.is_empty() { Uuid::nil() } else { parse_uuid(&after).map_err(|_| invalid("after_aggregate_id"))? };
+        Ok(Response::new(self.aggregates(after).await?))
+    }
+
+    async fn begin_epoch(&self, request: Request<BeginEpochRequest>) -> Result<Response<BeginEpochResponse>, Status> {
+        let ended = parse_uuid(&request.into_inner().epoch).map_err(|_| invalid("epoch"))?;
+        Ok(Response::new(self.renew(ended).await?))
     }
 }
 
@@ -73,5 +100,55 @@ impl Events {
             events.push(event);
         }
         Ok(PullResponse { epoch, events, head_position })
+    }
+
+    /// The head is read first: a change that a page shows already may be pulled again, and none is missed.
+    async fn aggregates(&self, after: Uuid) -> Result<SnapshotResponse, Error> {
+        let (epoch, head_position, head_event): (Uuid, i64, Option<Uuid>) =
+            sqlx::query_as("SELECT epoch, position, last_event FROM journal_head").fetch_one(&self.pool).await?;
+        let rows: Vec<(String, String, Uuid, i64)> =
+            sqlx::query_as("SELECT portal, kind, id, version FROM aggregate WHERE id > $1 ORDER BY id LIMIT $2")
+                .bind(after)
+                .bind(PAGE)
+                .fetch_all(&self.pool)
+                .await?;
+        let aggregates =
+            rows.into_iter().map(|(portal, kind, id, version)| AggregateVersion { portal, kind, id: id.to_string(), version }).collect();
+        let head_event_id = head_event.map(|id| id.to_string()).unwrap_or_default();
+        Ok(SnapshotResponse { epoch: epoch.to_string(), head_position, head_event_id, aggregates })
+    }
+
+    async fn renew(&self, ended: Uuid) -> Result<BeginEpochResponse, Error> {
+        let renewed: Option<Uuid> =
+            sqlx::query_scalar("UPDATE journal_head SET epoch = gen_random_uuid() WHERE epoch = $1 RETURNING epoch")
+                .bind(ended)
+                .fetch_optional(&self.pool)
+                .await?;
+        let epoch: Uuid = match renewed {
+            Some(epoch) => {
+                tracing::warn!(%ended, %epoch, "the journal has a new epoch; its consumers stand still until they are reconciled");
+                epoch
+            }
+            None => sqlx::query_scalar("SELECT epoch FROM journal_head").fetch_one(&self.pool).await?,
+        };
+        Ok(BeginEpochResponse { epoch: epoch.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PERMISSIONS;
+
+    #[test]
+    fn every_method_of_the_package_has_a_permission() {
+        let files = <prost_types::FileDescriptorSet as prost::Message>::decode(portico_proto::DESCRIPTORS).unwrap().file;
+        let services = files.iter().filter(|file| file.package() == "portico.events.v1").flat_map(|file| &file.service);
+        let mut methods: Vec<String> = services
+            .flat_map(|service| service.method.iter().map(|method| format!("/portico.events.v1.{}/{}", service.name(), method.name())))
+            .collect();
+        let mut named: Vec<String> = PERMISSIONS.iter().map(|(method, _)| (*method).to_owned()).collect();
+        methods.sort();
+        named.sort();
+        assert_eq!(named, methods);
     }
 }

@@ -123,7 +123,8 @@ async fn retain(db: Db, stop: CancellationToken) {
                 "DELETE FROM journal WHERE position IN (SELECT position FROM journal WHERE at < now() - interval '30 days' ORDER BY position LIMIT 10000)",
             )
             .execute(db.system())
-            .await
+            .await?;
+            sqlx::query("DELETE FROM inbox_mark WHERE at < now() - interval '30 days'").execute(db.system()).await
         };
         if let Err(error) = removed.await {
             tracing::warn!(%error, "old rows could not be removed");

@@ -12,6 +12,7 @@
 //! | [`timers`] | durable timers |
 //! | [`grpc`], [`peers`] | servers with a permission for each method; clients that say who asks |
 //! | [`auth`] | keys, tokens, callers, revocation |
+//! | [`fair`] | shares and turns, so that one portal does not starve the others |
 //! | [`error`] | the one closed error enum |
 //!
 //! To add a service: a crate with the four rooms `api`, `app`, `domain`, `store`; a `start` that opens [`db::Db`], migrates, starts a
@@ -26,6 +27,7 @@ pub mod deadline;
 pub mod entity;
 pub mod error;
 pub mod events;
+pub mod fair;
 pub mod foundation;
 pub mod grpc;
 pub mod ids;

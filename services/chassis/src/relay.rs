@@ -14,13 +14,15 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use crate::clock;
+use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::error::Error;
 use crate::lease::{self, Lease};
 use crate::run::{Boot, Phase};
+use crate::telemetry;
 
 /// Rows in one go: the window of unacknowledged messages.
 const PAGE: i64 = 256;
@@ -96,6 +98,7 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, nats: async_nats::Client, appended: Arc
         producer: boot.service,
         prefix: boot.common.nats_prefix.clone(),
         lease: Lease::new(db.system().clone(), "relay", boot.common.replica.clone()),
+        clock: boot.clock.clone(),
         stream_known: false,
     };
     let listener = db.clone();
@@ -131,6 +134,7 @@ struct Relay {
     producer: &'static str,
     prefix: String,
     lease: Lease,
+    clock: Clock,
     stream_known: bool,
 }
 
@@ -202,11 +206,34 @@ impl Relay {
 
     async fn publish(&self, envelope: Envelope) -> Result<jetstream::context::PublishAckFuture, Error> {
         let subject = format!("{}ev.{}.{}.{}", self.prefix, self.producer, envelope.portal, envelope.aggregate_kind);
-        let message = PublishMessage::build()
-            .message_id(&envelope.event_id)
-            .header("traceparent", envelope.traceparent.as_str())
-            .payload(envelope.encode_to_vec().into());
-        self.jetstream.send_publish(subject, message).await.map_err(|_| Error::Unavailable("the broker"))
+        let span = self.span(&envelope);
+        // The envelope keeps the context of the request; the header has this hop's.
+        let traceparent = span.in_scope(telemetry::traceparent);
+        let mut message = PublishMessage::build().message_id(&envelope.event_id).payload(envelope.encode_to_vec().into());
+        if !traceparent.is_empty() {
+            message = message.header("traceparent", traceparent.as_str());
+        }
+        self.jetstream.send_publish(subject, message).instrument(span).await.map_err(|_| Error::Unavailable("the broker"))
+    }
+
+    /// An event that no trace caused is sent outside of any.
+    fn span(&self, envelope: &Envelope) -> Span {
+        if envelope.traceparent.is_empty() {
+            return Span::none();
+        }
+        let span = tracing::info_span!(
+            "publish",
+            otel.name = format!("send ev.{}", self.producer),
+            otel.kind = "producer",
+            messaging.system = "nats",
+            messaging.operation.name = "send",
+            messaging.operation.type = "send",
+            messaging.destination.name = format!("ev.{}", self.producer),
+            messaging.message.id = envelope.event_id,
+        );
+        let at = envelope.at.as_ref().and_then(clock::from_proto);
+        telemetry::follow_trace(&span, &envelope.traceparent, at.map(|at| self.clock.since(at)).unwrap_or_default());
+        span
     }
 
     /// Only the holder of the current term moves `published`: a zombie publishes doubles, which are harmless.

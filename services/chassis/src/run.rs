@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::{Keys, Revocations, Tokens};
 use crate::clock::Clock;
 use crate::config::{Common, ServiceConfig};
+use crate::inbox::Inboxes;
 use crate::random::Random;
 
 /// When a task is told to end; earlier phases end first.
@@ -155,6 +156,8 @@ pub struct Boot<C> {
     pub keys: Keys,
     /// Verifies and signs tokens.
     pub tokens: Tokens,
+    /// The inboxes of this replica, as they are started.
+    pub inboxes: Inboxes,
 }
 
 impl<C> Boot<C> {
@@ -162,7 +165,18 @@ impl<C> Boot<C> {
     pub fn new(service: &'static str, common: Common, config: C, clock: Clock, random: Random) -> anyhow::Result<Self> {
         let keys = Keys::read(&common.keys_dir, service)?;
         let tokens = Tokens::new(keys.clone(), clock.clone(), Revocations::default());
-        Ok(Self { service, common, config, clock, random, tasks: Tasks::default(), readiness: Readiness::default(), keys, tokens })
+        Ok(Self {
+            service,
+            common,
+            config,
+            clock,
+            random,
+            tasks: Tasks::default(),
+            readiness: Readiness::default(),
+            keys,
+            tokens,
+            inboxes: Inboxes::default(),
+        })
     }
 }
 
@@ -217,8 +231,7 @@ where
     F: Future<Output = anyhow::Result<Running>>,
 {
     let (common, config) = crate::config::load::<C>()?;
-    // Fails only when somebody installed one before, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_tls();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
         let telemetry = crate::telemetry::start(service, &common)?;
@@ -232,6 +245,12 @@ where
         telemetry.stop();
         Ok(())
     })
+}
+
+/// Settles what cryptography TLS uses in this process. Every program and test that makes an HTTP client does it first.
+pub fn install_tls() {
+    // Fails only when somebody installed one before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 async fn wait_for_signal() -> std::io::Result<()> {

@@ -1,6 +1,10 @@
 //! Each service's copy of the portals' settings documents, refreshed from identity each second and kept over restarts.
 //!
-//! Identity owns the document; a service reads its own part of it into a type of its own, once a version.
+//! Identity owns the document; a service reads its own part of it into a type of its own, once a version. Before identity commits a change
+//! it asks the readers whether they can live with it ([`service`]).
+
+mod check;
+mod service;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,10 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::db::Db;
 use crate::deadline::Deadline;
-use crate::error::Error;
+use crate::error::{Error, FieldError};
 use crate::ids::PortalId;
 use crate::peers::{self, PeerChannel, Peers};
 use crate::run::{Boot, Phase};
+
+pub use check::Check;
+pub use service::{PERMISSIONS, service};
 
 /// How often identity is asked: a change is effective everywhere within two seconds.
 const POLL: Duration = Duration::from_secs(1);
@@ -25,6 +32,9 @@ const POLL: Duration = Duration::from_secs(1);
 pub trait FromDocument: Sized + Send + Sync + 'static {
     /// Reads it; members that are absent or unreadable get the defaults of the product.
     fn from_document(document: &serde_json::Value) -> Self;
+
+    /// What this service can't live with: members that it reads and could not use. Pure; identity asks before it commits a change.
+    fn problems(document: &serde_json::Value) -> Vec<FieldError>;
 }
 
 /// One portal's settings as this service uses them.
@@ -116,6 +126,9 @@ impl<T: FromDocument> Settings<T> {
             self.portals.read().unwrap_or_else(PoisonError::into_inner).values().map(|known| known.version).max().unwrap_or(0);
         let request = peers::own(ListSettingsRequest { portal: String::new(), after_version }, Deadline::within(Duration::from_secs(2)))?;
         let answer = self.client.clone().list_settings(request).await.map_err(|status| Error::from_status(&status))?.into_inner();
+        if answer.settings.iter().any(|item| item.version <= after_version) {
+            self.forget().await?;
+        }
         for item in answer.settings {
             let row = Row {
                 portal: item.portal.parse().map_err(|_| Error::internal("settings of no portal"))?,
@@ -126,6 +139,16 @@ impl<T: FromDocument> Settings<T> {
             self.keep(&row).await?;
             self.remember(&row);
         }
+        Ok(())
+    }
+
+    /// Identity's database was restored: what is known here may be newer than what holds.
+    async fn forget(&self) -> Result<(), Error> {
+        tracing::warn!("identity's settings are older than the copies here; all of them are taken over again");
+        if let Some(pool) = &self.pool {
+            sqlx::query("DELETE FROM portal_settings").execute(pool).await?;
+        }
+        self.portals.write().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 

@@ -2,21 +2,26 @@
 //!
 //! Logs are JSON lines (or pretty ones for people). Traces go to an OTLP collector if one is configured and connect the browser's
 //! request, gRPC hops, the journal and NATS headers by W3C trace context. Metrics are OpenTelemetry's, shown in Prometheus' format.
+//!
+//! Names and attributes of spans follow OpenTelemetry's semantic conventions: HTTP (stable), RPC (release candidate), messaging and
+//! database. Attributes hold routes, methods, ids and states, never a path, a text that a person wrote, or an address.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use opentelemetry::metrics::Meter;
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
-use tracing::Span;
+use tracing::{Level, Metadata, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry as Subscriber};
@@ -24,6 +29,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry as Subscriber};
 use crate::config::{Common, LogFormat};
 
 static REGISTRY: OnceLock<Registry> = OnceLock::new();
+/// Work that begins later than this after what caused it gets a trace of its own, linked to the cause's: a trace of days helps nobody.
+const ONE_TRACE: Duration = Duration::from_secs(60);
 
 /// Flushes what is left when the process ends.
 pub struct Telemetry {
@@ -65,9 +72,19 @@ pub fn start(service: &'static str, common: &Common) -> anyhow::Result<Telemetry
         }
         LogFormat::Pretty => tracing_subscriber::fmt::layer().compact().boxed(),
     };
-    let traces = tracing_opentelemetry::layer().with_tracer(tracer.tracer(service));
-    Subscriber::default().with(filter).with(log).with(traces).init();
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(tracer.tracer(service))
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_target(false);
+    Subscriber::default().with(log.with_filter(filter)).with(traces.with_filter(filter_fn(is_traced))).init();
     Ok(Telemetry { tracer })
+}
+
+/// Our own spans, whatever the log's filter says. Log lines stay in the log: their texts are not made for a collector.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && *metadata.level() <= Level::INFO && metadata.target().starts_with("portico_")
 }
 
 /// Where instruments come from.
@@ -94,9 +111,60 @@ pub fn traceparent() -> String {
 
 /// Makes `span` a child of the span that `traceparent` names; anything unreadable is ignored.
 pub fn continue_trace(span: &Span, traceparent: &str) {
-    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
     // The span may be disabled by the filter; then there is nothing to connect.
-    let _ = span.set_parent(TraceContextPropagator::new().extract(&carrier));
+    let _ = span.set_parent(remote(traceparent));
+}
+
+/// Connects `span` with what caused it `passed` ago: in the same trace while it is fresh, later by a link from a trace of its own.
+pub fn follow_trace(span: &Span, traceparent: &str, passed: Duration) {
+    if passed <= ONE_TRACE {
+        return continue_trace(span, traceparent);
+    }
+    let cause = remote(traceparent).span().span_context().clone();
+    if cause.is_valid() {
+        span.add_link(cause);
+    }
+}
+
+fn remote(traceparent: &str) -> opentelemetry::Context {
+    let carrier = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    TraceContextPropagator::new().extract_with_context(&opentelemetry::Context::new(), &carrier)
+}
+
+/// Notes how a gRPC call ended, in the words of the conventions; a code that the server is to blame for marks the span as failed.
+pub(crate) fn record_rpc(span: &Span, code: tonic::Code) {
+    use tonic::Code;
+    span.record("rpc.response.status_code", code_name(code));
+    let failed =
+        matches!(code, Code::Unknown | Code::DeadlineExceeded | Code::Unimplemented | Code::Internal | Code::Unavailable | Code::DataLoss);
+    if failed {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", code_name(code));
+    }
+}
+
+/// The name of a gRPC code as the conventions write it.
+pub(crate) fn code_name(code: tonic::Code) -> &'static str {
+    use tonic::Code;
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
 }
 
 /// The trace id of the current span, for answers and logs; empty outside of any.

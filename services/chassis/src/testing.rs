@@ -4,6 +4,8 @@
 //! both. The database is dropped with the stage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
+pub mod s3;
+
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
@@ -45,8 +47,7 @@ fn variable(name: &str, default: &str) -> String {
 impl Stage {
     /// An empty stage.
     pub async fn new() -> Self {
-        // Another test of the same process may have installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::run::install_tls();
         let dir = tempfile::tempdir().unwrap();
         Keys::write_missing(&dir.path().join("keys"), SERVICES).unwrap();
         std::fs::write(dir.path().join("secret"), "the root secret of a test, thirty-two characters and more").unwrap();
@@ -132,6 +133,7 @@ impl Stage {
             secret_file: self.path("secret"),
             operator_token_file: Some(self.path("operator")),
             blobs: Some(format!("file://{}", self.path("blobs").display())),
+            s3: crate::config::S3::default(),
             public_url: "http://127.0.0.1:8080".to_owned(),
             log: "warn".to_owned(),
             log_format: crate::config::LogFormat::Pretty,

@@ -10,6 +10,7 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::db::Db;
@@ -74,7 +75,7 @@ impl Timers {
         while !stop.is_cancelled() {
             match self.claim().await {
                 Ok(due) if !due.is_empty() => {
-                    futures_util::stream::iter(due).for_each_concurrent(AT_ONCE, |timer| self.fire(timer)).await;
+                    futures_util::stream::iter(due).for_each_concurrent(AT_ONCE, |timer| self.traced(timer)).await;
                     continue;
                 }
                 Ok(_) => {}
@@ -99,6 +100,12 @@ impl Timers {
         .bind(PAGE)
         .fetch_all(&self.pool)
         .await?)
+    }
+
+    /// What a timer does days later is a trace of its own.
+    async fn traced(&self, timer: DueTimer) {
+        let span = tracing::info_span!("timer", otel.name = format!("timer {}", timer.kind), timer.kind = timer.kind);
+        self.fire(timer).instrument(span).await;
     }
 
     async fn fire(&self, timer: DueTimer) {

@@ -11,11 +11,10 @@ pub mod store;
 use std::sync::Arc;
 
 use portico_chassis::blobs::Blobs;
-use portico_chassis::config::Common;
 use portico_chassis::entity::Directory;
 use portico_chassis::foundation::Foundation;
 use portico_chassis::run::{Boot, Running};
-use portico_chassis::settings::Settings;
+use portico_chassis::settings::{self, Settings};
 use portico_chassis::{events, inbox, keeper, operations};
 use tokio::sync::Notify;
 
@@ -24,6 +23,7 @@ use api::inbox::IdentityEvents;
 use app::clients::Identity;
 use app::entity::TopicAggregate;
 use app::person::PersonKeeper;
+use app::policy::Policy;
 use app::views::Views;
 use app::{Community, Parts, housekeeping};
 use config::Config;
@@ -34,7 +34,7 @@ pub const NAME: &str = "community";
 /// Starts the service; it serves when this returns.
 pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     let Foundation { db, journal, peers, pager, nats } = Foundation::lay(&boot, &store::MIGRATIONS).await?;
-    let blobs = Blobs::open(Common::require(&boot.common.blobs, "blobs")?)?;
+    let blobs = Blobs::open(&boot.common)?;
     let identity = Identity::new(&peers)?;
     let aggregate = TopicAggregate { db: db.clone(), clock: boot.clock.clone(), random: boot.random.clone() };
     let community = Community::new(Parts {
@@ -54,7 +54,8 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     keeper::start(&boot, &db, Arc::new(PersonKeeper { db: db.clone(), identity }), wake.clone());
     inbox::start(&boot, &db, &peers, nats, Arc::new(IdentityEvents { wake }))?;
     housekeeping::start(&boot, &db, &blobs);
-    let server = Api::new(community, pager).server().permit(events::PERMISSIONS).add(events::service(NAME, &db));
+    let server = Api::new(community, pager).server().permit(events::PERMISSIONS).permit(settings::PERMISSIONS);
+    let server = server.add(events::service(NAME, &db)).add(inbox::service(&boot, &db)).add(settings::service::<Policy>());
     let grpc = server.serve(&boot).await?;
     let operations = operations::serve(&boot).await?;
     Ok(Running { grpc: Some(grpc), http: None, operations: Some(operations), tasks: boot.tasks.clone(), readiness: boot.readiness.clone() })

@@ -11,6 +11,7 @@ use chassis::deadline::Deadline;
 use chassis::error::Error;
 use chassis::telemetry;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::error::{Problem, with_trace};
 use crate::limits::{self, Kind, Weight};
@@ -88,7 +89,10 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
         otel.name = format!("{method} {matched}"),
         otel.kind = "server",
         http.request.method = %method,
-        http.route = matched
+        http.route = matched,
+        http.response.status_code = Empty,
+        otel.status_code = Empty,
+        error.type = Empty,
     );
     let begun = Instant::now();
     if let Some(parent) = request.headers().get("traceparent").and_then(|value| value.to_str().ok()) {
@@ -114,8 +118,14 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
         drop(slot);
         response
     };
-    let mut response = with_trace(trace_id, work).instrument(span).await;
-    state.record(&method, &matched, response.status().as_u16(), begun.elapsed());
+    let mut response = with_trace(trace_id, work).instrument(span.clone()).await;
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+        span.record("error.type", status.as_str());
+    }
+    state.record(&method, &matched, status.as_u16(), begun.elapsed());
     if let Some(value) = header {
         response.headers_mut().insert("x-request-id", value);
     }
@@ -127,7 +137,7 @@ fn admit(state: &AppState, route: &Route<'_>, source: IpAddr) -> Result<Option<l
         return Ok(None);
     }
     state.take(route.portal, Kind::Requests, limits::of_source(source))?;
-    state.in_flight().enter(route.weight).map(Some)
+    state.in_flight().enter(route.portal.unwrap_or_default(), route.weight).map(Some)
 }
 
 #[cfg(test)]

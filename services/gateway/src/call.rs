@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use chassis::auth::{Caller, TokenError};
 use chassis::deadline::Deadline;
 use chassis::error::Error;
-use chassis::grpc::{OPERATOR_TOKEN, SOURCE};
+use chassis::grpc::{OPERATOR_TOKEN, PORTAL, SOURCE};
 use chassis::ids::PortalId;
 use portico_proto::identity::v1 as identity;
 use sha2::{Digest, Sha256};
@@ -166,11 +166,13 @@ impl Call {
         Ok(())
     }
 
-    /// Looks again whether the session stands, with a new token if needed; false when it ended or the person's rights changed.
+    /// Looks again whether the session stands, with a new token if needed and time for a next step; false when it ended or the person's rights
+    /// changed.
     ///
     /// # Errors
     /// When identity must be asked and does not answer.
     pub async fn refresh(&mut self) -> Result<bool, Problem> {
+        self.deadline = Deadline::within(Duration::from_secs(2));
         let Some(before) = self.caller.as_person().cloned() else { return Ok(false) };
         if let Some(token) = self.token.as_deref() {
             match self.state.tokens().person(token) {
@@ -181,7 +183,6 @@ impl Call {
                 Err(TokenError::Expired) => {}
             }
         }
-        self.deadline = Deadline::within(Duration::from_secs(2));
         self.caller = Caller::Guest;
         self.authenticate(&before.portal.clone()).await?;
         Ok(self.caller.as_person().is_some_and(|now| (now.id, now.generation) == (before.id, before.generation)))
@@ -283,6 +284,11 @@ impl Call {
         self.deadline
     }
 
+    /// The same call in nobody's name: after something that made the token void.
+    pub fn without_token(&self) -> Self {
+        Self { token: None, caller: Caller::Guest, ..self.clone() }
+    }
+
     /// The access token of the caller.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
@@ -300,6 +306,9 @@ impl Call {
         if let Ok(source) = MetadataValue::from_str(&self.state.source_hash(self.source)) {
             metadata.insert(SOURCE, source);
         }
+        if let Ok(portal) = MetadataValue::from_str(&self.portal) {
+            metadata.insert(PORTAL, portal);
+        }
         if let Some(operator) = self.state.operator_token().filter(|_| self.operator)
             && let Ok(value) = MetadataValue::from_str(operator.expose())
         {
@@ -308,14 +317,14 @@ impl Call {
         request
     }
 
-    /// The client, as identity wants to know it. A `browser` brings its cookie and known device along.
+    /// The client, as identity wants to know it: a known device says so, and a `browser` brings its cookie along.
     pub fn client(&self, browser: bool) -> identity::Client {
-        let kept = |value: Option<&str>| value.filter(|_| browser).map(str::to_owned).unwrap_or_default();
+        let secret = self.browser.as_ref().and_then(Browser::secret).filter(|_| browser);
         identity::Client {
             ip: self.source.to_string(),
             user_agent: self.user_agent(),
-            browser_secret: kept(self.browser.as_ref().and_then(Browser::secret)),
-            device_token: kept(session::cookie(&self.headers, session::DEVICE_COOKIE)),
+            browser_secret: secret.map(str::to_owned).unwrap_or_default(),
+            device_token: session::cookie(&self.headers, session::DEVICE_COOKIE).map(str::to_owned).unwrap_or_default(),
             browser,
         }
     }
@@ -353,8 +362,12 @@ impl Call {
     /// The cookies of a browser's sign-in: a new browser session (S19), and the known device.
     pub fn signed_in_cookies(&self, answer: &identity::SignIn) -> Vec<HeaderValue> {
         let browser = Browser::signed_in(answer.browser_secret.clone(), self.state.random());
-        let device = Some(&answer.device_token).filter(|token| !token.is_empty()).and_then(|token| session::set_device_cookie(token));
-        browser.set_cookie(self.state.session_keys(), self.state.random()).into_iter().chain(device).collect()
+        browser.set_cookie(self.state.session_keys(), self.state.random()).into_iter().chain(Self::device_cookie(answer)).collect()
+    }
+
+    /// The cookie of a known device, after a sign-in that gave one: its owner can sign in from there while others guess (S17).
+    pub fn device_cookie(answer: &identity::SignIn) -> Option<HeaderValue> {
+        Some(&answer.device_token).filter(|token| !token.is_empty()).and_then(|token| session::set_device_cookie(token))
     }
 
     /// The cookie after a sign-out or another change of what the session may do: the same sign-ins under a new id.
@@ -367,7 +380,7 @@ impl Call {
     /// Drops what is remembered of this cookie's sign-in, so that identity is asked again.
     pub fn forget_session(&self) {
         if let Some(secret) = self.browser.as_ref().and_then(Browser::secret) {
-            self.state.sign_ins().forget(secret, &self.portal);
+            self.state.sign_ins().forget(secret);
         }
     }
 }

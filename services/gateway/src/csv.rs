@@ -25,9 +25,9 @@ impl Table {
         self.rows
     }
 
-    /// The whole text.
-    pub fn finish(self) -> String {
-        self.text
+    /// The text since the last call: a long table goes out in parts.
+    pub fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
     }
 
     fn line<'a>(&mut self, cells: impl Iterator<Item = &'a str>) {
@@ -68,7 +68,8 @@ mod tests {
         table.row(&["@SUM(A1)", "\tx"]);
         table.row(&["a,\"b\"", "two\nlines"]);
         assert_eq!(table.rows(), 4);
-        let text = table.finish();
+        let text = table.take();
+        assert_eq!(table.take(), "", "what went out does not go out again");
         let lines: Vec<_> = text.split("\r\n").collect();
         assert_eq!(lines[1], "\"'=1+1\",plain");
         assert_eq!(lines[2], "\"'+49 123\",\"'-x\"");

@@ -192,6 +192,9 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<ProblemField>,
+    /// With 409 `ticket_closed`, where a follow-up is possible: the page that makes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub follow_up_url: Option<String>,
 }
 
 /// One wrong field of a request.

@@ -5,9 +5,10 @@
 //! | [`json`] | the JSON API, one file a noun, and its OpenAPI document |
 //! | [`portal`], [`desk`] | the pages |
 //! | [`call`] | one request: portal, caller, deadline, gRPC in the caller's name |
-//! | [`session`], [`sign_ins`], [`csrf`] | the cookie, what it stands for, who may write with it |
+//! | [`session`], [`sign_ins`], [`renewal`], [`csrf`] | the cookie, what it stands for, who may write with it |
 //! | [`arrival`], [`limits`], [`source`], [`security`] | what stands before every handler |
 //! | [`input`], [`extract`], [`error`] | reading requests and refusing them |
+//! | [`uploads`], [`ticket_hits`] | what the API and the pages do alike |
 //! | [`state`], [`clients`], [`portals`] | what handlers reach: peers, keys, copies of settings |
 
 extern crate portico_chassis as chassis;
@@ -30,6 +31,7 @@ pub mod live;
 pub mod macros;
 pub mod portal;
 pub mod portals;
+pub mod renewal;
 pub mod security;
 pub mod server;
 pub mod session;
@@ -37,6 +39,7 @@ pub mod session_layer;
 pub mod sign_ins;
 pub mod source;
 pub mod state;
+pub mod ticket_hits;
 pub mod uploads;
 
 use std::time::Duration;

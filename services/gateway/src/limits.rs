@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chassis::error::Error;
+use chassis::fair::{Share, Shares};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -161,43 +161,34 @@ impl Weight {
     }
 }
 
-/// Counts what is worked on at once.
+/// Counts what is worked on at once. Portals share it: one that floods is turned away while others still find room.
 #[derive(Debug)]
 pub struct InFlight {
-    now: Arc<AtomicUsize>,
+    shares: Shares,
     most: usize,
 }
 
 /// One request that is being worked on; dropping it frees the slot.
-#[derive(Debug)]
-pub struct Slot(Arc<AtomicUsize>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
+pub type Slot = Share;
 
 impl InFlight {
     /// At most `most` at once.
     pub fn new(most: usize) -> Self {
-        Self { now: Arc::default(), most: most.max(1) }
+        Self { shares: Shares::new(most), most: most.max(1) }
     }
 
-    /// Takes a slot.
+    /// Takes a slot for a portal; empty: for what belongs to none.
     ///
     /// # Errors
-    /// 503 at once when this weight's share is used up.
-    pub fn enter(&self, weight: Weight) -> Result<Slot, Error> {
-        let slot = Slot(self.now.clone());
-        let before = self.now.fetch_add(1, Ordering::AcqRel);
-        let share = (self.most * weight.share() / 100).max(1);
-        if before < share { Ok(slot) } else { Err(Error::Overloaded { retry_after: Duration::from_secs(1) }) }
+    /// 503 at once when this weight's share, or the portal's, is used up.
+    pub fn enter(&self, portal: &str, weight: Weight) -> Result<Slot, Error> {
+        let within = (self.most * weight.share() / 100).max(1);
+        self.shares.take_within(portal, within).ok_or(Error::Overloaded { retry_after: Duration::from_secs(1) })
     }
 
     /// What is worked on now.
     pub fn now(&self) -> usize {
-        self.now.load(Ordering::Acquire)
+        self.shares.now()
     }
 }
 
@@ -238,13 +229,23 @@ mod tests {
     #[test]
     fn under_pressure_suggestions_go_first_and_writes_last() {
         let flight = InFlight::new(10);
-        let held: Vec<_> = (0..4).map(|_| flight.enter(Weight::Write).unwrap()).collect();
-        assert!(flight.enter(Weight::Extra).is_err());
-        let more: Vec<_> = (0..4).map(|_| flight.enter(Weight::Read).unwrap()).collect();
-        assert!(flight.enter(Weight::Search).is_err());
-        assert!(flight.enter(Weight::Read).is_err());
-        assert!(flight.enter(Weight::Write).is_ok());
+        let held: Vec<_> = (0..4).map(|_| flight.enter("demo", Weight::Write).unwrap()).collect();
+        assert!(flight.enter("demo", Weight::Extra).is_err());
+        let more: Vec<_> = (0..4).map(|_| flight.enter("demo", Weight::Read).unwrap()).collect();
+        assert!(flight.enter("demo", Weight::Search).is_err());
+        assert!(flight.enter("demo", Weight::Read).is_err());
+        assert!(flight.enter("demo", Weight::Write).is_ok());
         drop((held, more));
         assert_eq!(flight.now(), 0);
+    }
+
+    /// S66i: one portal that asks for everything is turned away before the others are.
+    #[test]
+    fn a_portal_that_floods_leaves_room_for_the_others() {
+        let flight = InFlight::new(90);
+        let flood: Vec<_> = std::iter::from_fn(|| flight.enter("hog", Weight::Write).ok()).collect();
+        assert!(flood.len() < 90);
+        assert_eq!(flight.enter("hog", Weight::Write).unwrap_err().http_status(), 503);
+        assert!(flight.enter("demo", Weight::Write).is_ok());
     }
 }

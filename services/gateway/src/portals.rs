@@ -72,8 +72,12 @@ impl Portals {
             let request = peers::own(request, Deadline::within(Duration::from_secs(3)))?;
             let answer = clients.portals().list_settings(request).await.map_err(|status| Error::from_status(&status))?.into_inner();
             let Some(last) = answer.settings.iter().map(|settings| settings.version).max() else { return Ok(version) };
+            if answer.settings.iter().any(|settings| settings.version <= version) {
+                // Identity's database was restored: what is known here may be newer than what holds.
+                self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+            }
             answer.settings.into_iter().for_each(|settings| self.put(settings));
-            version = version.max(last);
+            version = last;
         }
     }
 

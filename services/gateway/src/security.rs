@@ -45,6 +45,11 @@ pub fn secure(headers: &mut HeaderMap) {
     headers.remove(header::SERVER);
 }
 
+/// Whether the address of a page holds a one-time token: it is not repeated in links, forms and logs (S09).
+pub fn one_time(path: &str) -> bool {
+    matches!(path.split('/').nth(3), Some("invite" | "verify" | "reset"))
+}
+
 /// For pages whose address holds a one-time token (S09).
 pub fn token_page(headers: &mut HeaderMap) {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -66,6 +71,14 @@ mod tests {
         for name in ["strict-transport-security", "x-content-type-options", "referrer-policy", "permissions-policy"] {
             assert!(headers.contains_key(name), "{name} is missing");
         }
+    }
+
+    #[test]
+    fn pages_of_one_time_links_are_known_by_their_path_s09() {
+        assert!(one_time("/portal/demo/invite/abc"));
+        assert!(one_time("/portal/demo/reset/abc?x=1"));
+        assert!(!one_time("/portal/demo/requests/DEMO-1"));
+        assert!(!one_time("/portal/demo/sign-in"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use axum::http::Method;
 use chassis::auth::{Keys, Tokens};
 use chassis::blobs::Blobs;
 use chassis::clock::Clock;
-use chassis::config::{Common, Secret};
+use chassis::config::Secret;
 use chassis::error::Error;
 use chassis::foundation::connect_nats;
 use chassis::peers::{self, Peers};
@@ -104,7 +104,7 @@ impl AppState {
             limits: Limits::default(),
             in_progress: Mutex::default(),
             durations: durations(),
-            blobs: Blobs::open(Common::require(&boot.common.blobs, "blobs")?)?,
+            blobs: Blobs::open(&boot.common)?,
             keys: boot.keys.clone(),
             hub,
             clients,

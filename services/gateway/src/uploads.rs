@@ -55,7 +55,18 @@ pub async fn uploader(call: &Call, captcha: &str) -> Answer<String> {
     let purpose = identity::CaptchaPurpose::GuestTicket.into();
     let request = call.grpc(identity::InspectCaptchaRequest { portal: call.portal(), purpose, token: captcha.to_owned() });
     call.peers().captcha().inspect_captcha(request).await?;
-    Ok(format!("guest:{}", call.state.source_hash(call.source)))
+    Ok(owner(call))
+}
+
+/// Whose upload it is.
+fn owner(call: &Call) -> String {
+    if call.caller.as_person().is_some() { call.caller.actor() } else { format!("guest:{}", call.state.source_hash(call.source)) }
+}
+
+/// What a ticket of this caller's is for; `None` when it is not good any more.
+pub fn read(call: &Call, ticket: &str) -> Option<Upload> {
+    let portal = call.portal().parse().ok()?;
+    Upload::read(ticket, call.state.keys(), &portal, &owner(call), call.state.clock().now()).ok()
 }
 
 /// The most bytes that a file may have here and now.
@@ -76,7 +87,10 @@ pub struct Staged {
 /// # Errors
 /// 413 beyond [`largest`], 422 for an empty one; nothing is left of it then.
 pub async fn stage<E: std::fmt::Display>(call: &Call, content: impl Stream<Item = Result<Bytes, E>> + Send) -> Answer<Staged> {
-    let id = upload_id(call);
+    stage_as(call, upload_id(call), content).await
+}
+
+async fn stage_as<E: std::fmt::Display>(call: &Call, id: Uuid, content: impl Stream<Item = Result<Bytes, E>> + Send) -> Answer<Staged> {
     let stored = call.state.blobs().put(&path(id), content, largest(call)).await?;
     if stored.size == 0 {
         call.state.blobs().delete(&path(id)).await?;
@@ -92,36 +106,47 @@ fn upload_id(call: &Call) -> Uuid {
             let digest = <sha2::Sha256 as sha2::Digest>::digest(key.as_bytes());
             uuid::Builder::from_custom_bytes(std::array::from_fn(|at| digest[at])).into_uuid()
         }
-        None => call.state.random().uuid(call.state.clock().now()),
+        None => fresh_id(call),
     }
+}
+
+fn fresh_id(call: &Call) -> Uuid {
+    call.state.random().uuid(call.state.clock().now())
 }
 
 fn path(id: Uuid) -> String {
     format!("staging/{id}")
 }
 
-/// Signs the ticket of a staged file.
+/// Signs the ticket of a staged file; the same one for a repeated Idempotency-Key.
 ///
 /// # Errors
 /// 422 on `file` for a type that is not taken, 422 `idempotency_key_reused` for another file under the same key.
 pub async fn sign(call: &Call, uploader: String, name: &str, staged: Staged) -> Answer<Uploaded> {
-    let Staged { id, stored } = staged;
-    let kept = format!("{}.answer", path(id));
-    if call.idempotency_key().is_some()
-        && let Some(before) = remembered(call, &kept).await?
-    {
-        return if before.sha256 == stored.sha256 { Ok(before.answer) } else { Err(Error::KeyReused.into()) };
+    if call.idempotency_key().is_none() {
+        return ticket(call, uploader, name, &staged).await;
     }
+    let kept = format!("{}.answer", path(staged.id));
+    if let Some(before) = remembered(call, &kept).await? {
+        return if before.sha256 == staged.stored.sha256 { Ok(before.answer) } else { Err(Error::KeyReused.into()) };
+    }
+    let answer = ticket(call, uploader, name, &staged).await?;
+    remember(call, &kept, &Remembered { sha256: staged.stored.sha256, answer: answer.clone() }).await?;
+    Ok(answer)
+}
+
+async fn ticket(call: &Call, uploader: String, name: &str, staged: &Staged) -> Answer<Uploaded> {
+    let Staged { id, stored } = staged;
     let name = clean_name(name);
     let content_type = match recognise(&name, &stored.head) {
         Ok(kind) => kind.to_owned(),
         Err(refused) => {
-            call.state.blobs().delete(&path(id)).await?;
+            call.state.blobs().delete(&path(*id)).await?;
             return Err(Problem::fields(vec![FieldError::new("file", "type_not_allowed", refused.to_string())]));
         }
     };
     let upload = Upload {
-        id,
+        id: *id,
         portal: call.portal().parse().map_err(Error::internal)?,
         uploader,
         sha256: stored.sha256.clone(),
@@ -131,14 +156,10 @@ pub async fn sign(call: &Call, uploader: String, name: &str, staged: Staged) -> 
         expires: (call.state.clock().now() + CLAIMABLE).unix_timestamp(),
     };
     let upload_id = upload.ticket(call.state.keys())?;
-    let answer = Uploaded { upload_id, name, size: stored.size, content_type, state: FileState::Quarantined.wire().into() };
-    if call.idempotency_key().is_some() {
-        remember(call, &kept, &Remembered { sha256: stored.sha256, answer: answer.clone() }).await?;
-    }
-    Ok(answer)
+    Ok(Uploaded { upload_id, name, size: stored.size, content_type, state: FileState::Quarantined.wire().into() })
 }
 
-/// Both steps, for a form's file.
+/// Takes in one of several files of a form.
 ///
 /// # Errors
 /// As [`stage`] and [`sign`].
@@ -148,8 +169,8 @@ pub async fn take_in<E: std::fmt::Display>(
     name: &str,
     content: impl Stream<Item = Result<Bytes, E>> + Send,
 ) -> Answer<Uploaded> {
-    let staged = stage(call, content).await?;
-    sign(call, uploader, name, staged).await
+    let staged = stage_as(call, fresh_id(call), content).await?;
+    ticket(call, uploader, name, &staged).await
 }
 
 async fn remembered(call: &Call, path: &str) -> Answer<Option<Remembered>> {

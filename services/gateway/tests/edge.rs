@@ -31,6 +31,7 @@ impl Edge {
         let config: Config = serde_json::from_str(r#"{"http_listen": "127.0.0.1:0"}"#).unwrap();
         let boot = stage.boot("gateway", config).await;
         let running = portico_gateway::start(boot).await.unwrap();
+        portico_chassis::run::install_tls();
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { _stage: stage, running, http }
     }

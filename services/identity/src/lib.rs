@@ -54,6 +54,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     let grpc = api::server(app, foundation.pager.clone())
         .permit(events::PERMISSIONS)
         .add(events::service("identity", &foundation.db))
+        .add(inbox::service(&boot, &foundation.db))
         .serve(&boot)
         .await?;
     Ok(Running { grpc: Some(grpc), http: None, operations: Some(operations), tasks: boot.tasks.clone(), readiness: boot.readiness.clone() })

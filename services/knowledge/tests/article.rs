@@ -172,7 +172,7 @@ async fn one_voice_each_says_whether_an_article_helped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_follows_its_article_and_an_upload_is_used_once() {
     let kit = Kit::start().await;
-    let blobs = Blobs::open(&format!("file://{}", kit.stage.path("blobs").display())).unwrap();
+    let blobs = Blobs::folder(&kit.stage.path("blobs")).unwrap();
     let upload = Upload {
         id: Uuid::now_v7(),
         portal: PORTAL.parse().unwrap(),
@@ -240,5 +240,42 @@ async fn an_import_can_be_repeated_and_returns_what_it_did() {
     assert_eq!(code(kit.articles().import_articles(kit.stage.as_operator(refused)).await), Code::InvalidArgument);
     let agent_may_not = batch(vec![article("c", "x")]);
     assert_eq!(code(kit.articles().import_articles(kit.stage.as_person(&agent(), agent_may_not)).await), Code::PermissionDenied);
+    kit.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_article_is_as_old_and_as_read_as_it_was() {
+    let kit = Kit::start().await;
+    let day = |days: i64| Some(prost_types::Timestamp { seconds: 1_704_067_200 + days * 86_400, nanos: 0 });
+    let article = |id: &str| wire::ImportedArticle {
+        source_id: id.into(),
+        title: format!("Old help {id}"),
+        body: "about wombats".into(),
+        published_at: day(0),
+        updated_at: day(9),
+        views: 1_234,
+        ..Default::default()
+    };
+    let batch = |articles| wire::ImportArticlesRequest { portal: PORTAL.into(), request_id: request_id(), articles };
+    let import = async |articles| kit.articles().import_articles(kit.stage.as_operator(batch(articles))).await;
+    let get = async |slug: &str| {
+        let request = wire::GetArticleRequest { portal: PORTAL.into(), slug: slug.into(), count_view: false };
+        kit.articles().get_article(kit.stage.as_guest("x", request)).await.unwrap().into_inner()
+    };
+    import(vec![article("1")]).await.unwrap();
+    let seen = get("old-help-1").await;
+    assert_eq!((seen.created_at, seen.published_at, seen.updated_at, seen.views), (day(0), day(0), day(9), 1_234));
+    let again = import(vec![article("1")]).await.unwrap().into_inner();
+    assert_eq!((again.unchanged, get("old-help-1").await.views), (1, 1_234), "the same again does nothing, views neither");
+    let redated = import(vec![wire::ImportedArticle { updated_at: day(12), ..article("1") }]).await.unwrap().into_inner();
+    assert_eq!((redated.updated, get("old-help-1").await.updated_at), (1, day(12)));
+    let future = wire::ImportedArticle { published_at: day(36_500), updated_at: None, views: -1, ..article("3") };
+    let refused = portico_chassis::error::Error::from_status(&import(vec![article("2"), future.clone()]).await.unwrap_err());
+    let portico_chassis::error::Error::Invalid(wrong) = refused else { panic!("{refused:?}") };
+    assert_eq!(wrong[0].field, "articles[1].views");
+    let refused = import(vec![article("2"), wire::ImportedArticle { views: 0, title: " ".into(), ..future }]).await.unwrap_err();
+    let portico_chassis::error::Error::Invalid(wrong) = portico_chassis::error::Error::from_status(&refused) else { panic!("{refused:?}") };
+    let fields: Vec<_> = wrong.iter().map(|wrong| wrong.field.as_str()).collect();
+    assert_eq!(fields, ["articles[1].published_at", "articles[1].title"]);
     kit.end().await;
 }

@@ -74,3 +74,17 @@ async fn what_may_not_be_read_has_no_comments() {
     assert_eq!(code(kit.comments().add_article_comment(kit.stage.as_person(&alice(), add(&article.slug, "Hi"))).await), Code::NotFound);
     kit.end().await;
 }
+
+/// After identity's database was restored from an older copy, no copy here keeps a version that is newer than its facts.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_people_can_be_made_stale() {
+    let kit = Kit::start().await;
+    let article = kit.write(published("Discussed", "text")).await;
+    kit.comments().add_article_comment(kit.stage.as_person(&alice(), add(&article.slug, "Hi"))).await.unwrap();
+    let mut conn = kit.stage.inspect("knowledge").await;
+    portico_knowledge::app::person::outdate(&mut conn).await.unwrap();
+    let sql = "SELECT p.version, d.version FROM person p JOIN dirty d ON d.kind = 'person' AND d.id = p.id WHERE p.id = $1";
+    let marked: (i64, i64) = sqlx::query_as(sql).bind(alice().id).fetch_one(&mut conn).await.unwrap();
+    assert_eq!(marked, (0, 0));
+    kit.end().await;
+}

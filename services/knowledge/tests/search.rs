@@ -29,6 +29,15 @@ async fn a_published_article_is_found_within_two_seconds_by_a_guest() {
     kit.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_names_its_category_as_it_was_written() {
+    let kit = Kit::start().await;
+    kit.write(wire::CreateArticleRequest { category: "Getting Started".into(), ..published("Capybara", "capybara") }).await;
+    kit.settle().await;
+    assert_eq!(group(&kit.search(None, "capybara").await, SearchKind::Articles).items[0].category, "Getting Started");
+    kit.end().await;
+}
+
 /// I10: the rows decide, not the index. The index can't know of this change because no position moved.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_article_is_gone_at_once_even_when_the_index_lags() {

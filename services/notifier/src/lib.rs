@@ -12,12 +12,11 @@ pub mod store;
 use std::sync::Arc;
 
 use portico_chassis::blobs::Blobs;
-use portico_chassis::config::Common;
 use portico_chassis::foundation::Foundation;
 use portico_chassis::grpc::Server;
 use portico_chassis::page::Pager;
 use portico_chassis::run::{Boot, Running};
-use portico_chassis::settings::Settings;
+use portico_chassis::settings::{self, Settings};
 use portico_chassis::{events, inbox, operations, telemetry};
 
 use crate::app::clients::{Clients, PRODUCERS};
@@ -34,7 +33,7 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// Starts the service.
 pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     let relay = Arc::new(Relay::from_config(&boot.config)?);
-    let blobs = Blobs::open(Common::require(&boot.common.blobs, "blobs")?)?;
+    let blobs = Blobs::open(&boot.common)?;
     let foundation: Foundation<Write> = Foundation::lay(&boot, &MIGRATIONS).await?;
     let frame = Frame {
         public_url: boot.common.public_url.trim_end_matches('/').to_owned(),
@@ -75,7 +74,12 @@ async fn serve(boot: &Boot<Config>, foundation: &Foundation<Write>, app: App) ->
         }
     }
     app.start_workers();
-    let server = Server::new(api::PERMISSIONS).permit(events::PERMISSIONS).add(events::service(boot.service, &foundation.db));
+    let server = Server::new(api::PERMISSIONS)
+        .permit(events::PERMISSIONS)
+        .add(events::service(boot.service, &foundation.db))
+        .add(inbox::service(boot, &foundation.db))
+        .permit(settings::PERMISSIONS)
+        .add(settings::service::<app::portal::MailSettings>());
     let pager: &Pager = &foundation.pager;
     let grpc = api::services(server, &app, pager).serve(boot).await?;
     let operations = operations::serve(boot).await?;

@@ -258,7 +258,7 @@ async fn files_of_a_message_become_uploads_of_the_notifier() {
     let portal = PORTAL.parse().unwrap();
     let upload = Upload::read(&submitted.uploads[0].token, &keys, &portal, "service:notifier", OffsetDateTime::now_utc()).unwrap();
     assert_eq!((upload.name.as_str(), upload.size, upload.content_type.as_str()), ("smoke.png", 5, "image/png"));
-    let blobs = Blobs::open(&format!("file://{}", world.stage.path("blobs").display())).unwrap();
+    let blobs = Blobs::folder(&world.stage.path("blobs")).unwrap();
     let content: Vec<_> = futures_util::TryStreamExt::try_collect(blobs.get(&upload.staged()).await.unwrap()).await.unwrap();
     assert_eq!(content.concat(), b"hello");
     world.end().await;

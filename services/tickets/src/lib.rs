@@ -11,12 +11,11 @@ pub mod store;
 use std::sync::Arc;
 
 use portico_chassis::blobs::Blobs;
-use portico_chassis::config::Common;
 use portico_chassis::entity::Directory;
 use portico_chassis::foundation::Foundation;
 use portico_chassis::grpc::Server;
 use portico_chassis::run::{Boot, Running};
-use portico_chassis::settings::Settings;
+use portico_chassis::settings::{self, Settings};
 use portico_chassis::{events, inbox, keeper, operations, timers};
 use portico_proto::common::v1::render_service_server::RenderServiceServer;
 use portico_proto::tickets::v1::attachments_service_server::AttachmentsServiceServer;
@@ -24,6 +23,7 @@ use portico_proto::tickets::v1::catalog_service_server::CatalogServiceServer;
 use portico_proto::tickets::v1::collaborators_service_server::CollaboratorsServiceServer;
 use portico_proto::tickets::v1::conversation_service_server::ConversationServiceServer;
 use portico_proto::tickets::v1::guest_service_server::GuestServiceServer;
+use portico_proto::tickets::v1::import_service_server::ImportServiceServer;
 use portico_proto::tickets::v1::inbound_service_server::InboundServiceServer;
 use portico_proto::tickets::v1::tickets_service_server::TicketsServiceServer;
 use tokio::sync::Notify;
@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 use api::inbox::IdentityEvents;
 use app::aggregate::TicketAggregate;
 use app::clients::Identity;
-use app::people::{PeopleKeeper, ProofKeeper};
+use app::people::{PeopleKeeper, ProofKeeper, SharedRules};
 use app::timer::TicketTimers;
 use app::{Parts, Tickets};
 use config::Config;
@@ -48,6 +48,8 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     follow_identity(&boot, &base, &tickets)?;
     let server = Server::new(api::PERMISSIONS)
         .permit(events::PERMISSIONS)
+        .permit(settings::PERMISSIONS)
+        .add(settings::service::<SharedRules>())
         .add(CatalogServiceServer::new(api::catalog::Api(tickets.clone())))
         .add(TicketsServiceServer::new(api::ticket::Api(tickets.clone())))
         .add(ConversationServiceServer::new(api::conversation::Api(tickets.clone())))
@@ -55,8 +57,10 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         .add(AttachmentsServiceServer::new(api::attachments::Api(tickets.clone())))
         .add(GuestServiceServer::new(api::guests::Api(tickets.clone())))
         .add(InboundServiceServer::new(api::inbound::Api(tickets.clone())))
+        .add(ImportServiceServer::new(api::import::Api(tickets.clone())))
         .add(RenderServiceServer::new(api::render::Api(tickets.clone())))
-        .add(events::service("tickets", &base.db));
+        .add(events::service("tickets", &base.db))
+        .add(inbox::service(&boot, &base.db));
     app::housekeeping::start(&boot, &base.db, &tickets.blobs, boot.config.scanner.clone());
     timers::start(&boot, &base.db, base.journal.signals().armed.clone(), Arc::new(TicketTimers(tickets)));
     let grpc = server.serve(&boot).await?;
@@ -73,7 +77,7 @@ async fn put_together(boot: &Boot<Config>, base: &Foundation<Write>) -> anyhow::
         identity: Identity::new(&base.peers)?,
         settings: Settings::follow(boot, Some(&base.db), &base.peers).await?,
         pager: base.pager.clone(),
-        blobs: Blobs::open(Common::require(&boot.common.blobs, "blobs")?)?,
+        blobs: Blobs::open(&boot.common)?,
         files: FilePolicy { scanned: boot.config.scanner.is_some() },
         keys: boot.keys.clone(),
         clock: boot.clock.clone(),

@@ -80,3 +80,65 @@ test("an announcement is read and dismissed", async ({ page }, info) => {
   await expect(page.locator("main")).toContainText("Maintenance on Sunday");
   if (scripts(info)) await accessible(page, "announcements");
 });
+
+test("questions are a section of their own, and results narrow to a category (KB-2 to KB-4, KB-6)", async ({ page }, info) => {
+  const portal = await Portal.create();
+  const agent = await portal.person("agnes", "agent");
+  const make = (title, kind, category) => agent.post("articles", { title, body: "About radiators.", state: "published", kind, category });
+  await make("Radiator guide", "article", "Heating");
+  await make("Why is the radiator cold?", "faq", "Heating");
+  await make("Radiator colours", "article", "Paint");
+  await make("May I paint a radiator?", "faq");
+  await page.goto(`${portal.url}/kb?kind=faq`);
+  await page.getByRole("main").getByRole("link", { name: "Heating" }).click();
+  await expect(page.getByRole("main")).toContainText("Why is the radiator cold?");
+  await expect(page.getByRole("main")).not.toContainText("Radiator guide");
+  await page.goto(`${portal.url}/kb?kind=faq`);
+  await page.getByRole("link", { name: "All questions" }).click();
+  await expect(page.getByRole("main")).toContainText("May I paint a radiator?");
+  await page.goto(`${portal.url}/kb?kind=faq`);
+  await until("the questions are found", async () => JSON.stringify(await portal.guest.get("search?q=radiator&in=faqs")).includes("paint a radiator"));
+  await page.getByLabel("Search the knowledge base").fill("radiator");
+  await page.getByLabel("Search the knowledge base").press("Enter");
+  await expect(page).toHaveURL(/type=faqs/);
+  await expect(page.getByRole("main")).toContainText("Why is the radiator cold?");
+  await expect(page.getByRole("main").locator(".result")).not.toContainText(["Radiator guide"]);
+  await page.goto(`${portal.url}/search?q=radiator`);
+  await page.getByRole("combobox", { name: "Category" }).selectOption({ label: "Paint" });
+  if (!scripts(info)) await page.getByRole("button", { name: "Narrow" }).click();
+  await expect(page).toHaveURL(/category=Paint/i);
+  await expect(page.locator(".result")).toHaveCount(1);
+  await expect(page.locator(".result")).toContainText("Radiator colours");
+});
+
+test("home has the most viewed topics, and a look counts once (CM-11); a draft may lack everything but itself (CM-4, CM-7)", async ({ page }, info) => {
+  const portal = await Portal.create();
+  const agent = await portal.person("agnes", "agent");
+  const forum = await agent.post("forums", { name: "Controllers" });
+  const alice = await portal.person("alice");
+  const topic = await alice.post("topics", { type: "question", title: "Which relay?", body: "Any.", forum: forum.id });
+  await signIn(page, portal, alice.email);
+  // Reading it by the API is a look, too; the list is none.
+  const views = async () => (await alice.get("topics")).items[0].views;
+  const before = await views();
+  await page.goto(`${portal.url}/community/t/${topic.id}`);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Which relay?");
+  expect((await views()) - before, info.title).toBe(1);
+  await page.goto(`${portal.url}/`);
+  await expect(page.getByRole("region", { name: "Most viewed topics" })).toContainText("Which relay?");
+
+  await page.goto(`${portal.url}/community/new`);
+  await page.getByLabel("Text", { exact: true }).fill("Only a thought.");
+  await page.locator('input[type="file"]').setInputFiles({ name: "sketch.txt", mimeType: "text/plain", buffer: Buffer.from("lines") });
+  if (scripts(info)) await expect(page.locator(".upload-list input[name=upload]")).toHaveCount(1);
+  await page.getByRole("button", { name: "Preview" }).click();
+  await expect(page.locator(".upload-list")).toContainText("sketch.txt");
+  await page.getByRole("button", { name: "Save as draft" }).click();
+  await expect(page).toHaveURL(/drafts/);
+  await page.getByRole("link", { name: "Without a title" }).click();
+  await expect(page.getByRole("main")).toContainText("sketch.txt");
+  await page.getByLabel("Remove sketch.txt").check();
+  await page.getByRole("button", { name: "Save as draft" }).click();
+  await page.getByRole("link", { name: "Without a title" }).click();
+  await expect(page.getByRole("main")).not.toContainText("sketch.txt");
+});

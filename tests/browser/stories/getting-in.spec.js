@@ -1,7 +1,7 @@
 // Story 1: getting in (IA-5 to IA-9, IA-12, IA-13, IA-16, PP-4).
 import { expect, test } from "@playwright/test";
 import { accessible, human, refused, signIn, watch } from "../lib/page.js";
-import { PASSWORD, Portal, linkIn, mail, status } from "../lib/stack.js";
+import { PASSWORD, Portal, linkIn, mail, status, until } from "../lib/stack.js";
 
 const NEW_PASSWORD = "seven slow herons turn";
 const scripts = (info) => info.project.name === "scripts";
@@ -43,7 +43,7 @@ test("a visitor signs up with a human check", async ({ page }, info) => {
   await expect(page.getByRole("heading", { level: 1 })).toContainText("Sven");
 });
 
-test("a forgotten password is replaced by mail, and a password is changed", async ({ page }, info) => {
+test("a forgotten password is replaced by mail, and a password is changed", async ({ page, browser }, info) => {
   const portal = await Portal.create();
   const alice = await portal.person("alice");
   await page.goto(`${portal.url}/sign-in`);
@@ -61,10 +61,17 @@ test("a forgotten password is replaced by mail, and a password is changed", asyn
 
   await page.goto(`${portal.url}/me/security`);
   if (scripts(info)) await accessible(page, "security");
+  await page.getByLabel("Current password").fill("not my password at all");
+  await page.getByLabel("New password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await refused(page, ["current"], scripts(info));
   await page.getByLabel("Current password").fill(NEW_PASSWORD);
   await page.getByLabel("New password").fill(PASSWORD);
   await page.getByRole("button", { name: "Change password" }).click();
-  await expect(page.getByRole("status").first()).toBeVisible();
+  await expect(page.locator(".flash")).toContainText("Your password is changed");
+  const elsewhere = await (await browser.newContext({ javaScriptEnabled: scripts(info) })).newPage();
+  await signIn(elsewhere, portal, alice.email, PASSWORD);
+  await elsewhere.context().close();
 });
 
 test("signing in, out and wrongly", async ({ page }, info) => {
@@ -85,6 +92,30 @@ test("signing in, out and wrongly", async ({ page }, info) => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.goto(`${portal.url}/requests`);
   await expect(page).toHaveURL(/sign-in/);
+});
+
+test("a known browser signs in while others guess the password (S17)", async ({ page, browser }, info) => {
+  const portal = await Portal.create();
+  const alice = await portal.person("alice");
+  await signIn(page, portal, alice.email);
+  const device = (await page.context().cookies()).find(({ name }) => name === "__Host-portico-device");
+  expect([device.httpOnly, device.secure, device.expires > Date.now() / 1000 + 300 * 86_400]).toEqual([true, true, true]);
+  await page.locator("summary", { hasText: "Profile of" }).click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+
+  await portal.admin.patch("settings", { limits: { login_failures_per_account: 3 } });
+  const login = (password, cookie) => fetch(`${portal.guest.base}/auth/login`, { method: "POST", headers: { "content-type": "application/json", ...(cookie && { cookie }) }, body: JSON.stringify({ email: alice.email, password }) });
+  await until("others are locked out", async () => (await login("wrong wrong wrong")).status === 429);
+  const stranger = await (await browser.newContext({ javaScriptEnabled: scripts(info) })).newPage();
+  await stranger.goto(`${portal.url}/sign-in`);
+  await stranger.getByLabel("E-mail address").fill(alice.email);
+  await stranger.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await stranger.getByRole("button", { name: "Sign in" }).click();
+  await expect(stranger.locator("#error-summary")).toContainText("Too many tries");
+  await signIn(page, portal, alice.email);
+  const answer = await login(PASSWORD, `__Host-portico-device=${device.value}`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("set-cookie")).toMatch(/^__Host-portico-device=[^;]+; Path=\/; Max-Age=\d+; Secure; HttpOnly; SameSite=Lax$/);
 });
 
 test("a guest's first request brings an invitation", async ({ page }, info) => {

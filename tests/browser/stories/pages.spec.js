@@ -5,7 +5,7 @@ import { DEMO_PASSWORD, status } from "../lib/stack.js";
 
 const demo = { url: `${status.public}/portal/demo`, desk: `${status.public}/desk/demo` };
 const guestPages = ["", "/sign-in", "/sign-up", "/forgot", "/kb", "/kb?kind=faq", "/search?q=gateway", "/search?q=zzqqzz", "/community", "/announcements", "/requests/new", "/no-such-page"];
-const customerPages = ["", "/requests", "/requests?view=closed", "/requests?view=collaborating", "/requests/new", "/notifications", "/me", "/me/security", "/community/new", "/community/drafts"];
+const customerPages = ["", "/requests", "/requests?view=closed", "/requests?view=collaborating", "/requests/new", "/notifications", "/me", "/me/security", "/me/notifications", "/community/new", "/community/drafts"];
 
 async function sound(page, url, name) {
   const seen = watch(page, [/404/]);
@@ -43,6 +43,37 @@ test("an article, a topic and a request of the demo", async ({ page }) => {
   await page.goto(`${demo.url}/requests?view=closed`);
   const request = await page.locator("table a.title").first().getAttribute("href");
   await sound(page, new URL(request, status.public).href, "customer-request");
+});
+
+const teamPages = ["/articles", "/articles/new", "/announcements", "/announcements/new", "/moderation", "/admin/people", "/admin/catalog", "/admin/settings"];
+for (const path of teamPages) {
+  test(`the team at ${path}`, async ({ page }) => {
+    await signIn(page, demo, "admin@demo.test", DEMO_PASSWORD);
+    await sound(page, demo.desk + path, nameOf("desk", path));
+  });
+}
+
+test("what belongs to a request of the demo, with menus and errors open", async ({ page }) => {
+  await signIn(page, demo, "alice@acme.test", DEMO_PASSWORD);
+  await page.goto(`${demo.url}/requests`);
+  const request = new URL(await page.locator("table a.title").first().getAttribute("href"), status.public).href;
+  for (const part of ["", "/collaborators", "/rate", "/submitted"]) await sound(page, request + part, `customer-request${part.replace("/", "-")}`);
+  await page.goto(`${demo.url}/requests`);
+  await page.locator("summary", { hasText: "Submitted" }).click();
+  await accessible(page, "list with its days open");
+  await page.locator("summary", { hasText: "Profile of" }).click();
+  await accessible(page, "profile menu");
+  await page.setViewportSize({ width: 375, height: 812 });
+  await page.locator("details.burger summary").click();
+  await accessible(page, "menu of a phone");
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await page.goto(`${demo.url}/kb`);
+  await page.keyboard.press("?");
+  await accessible(page, "list of keys");
+  await page.goto(request);
+  await page.getByRole("button", { name: "Send reply" }).click();
+  await expect(page.locator("#error-summary")).toBeVisible();
+  await accessible(page, "refused reply");
 });
 
 test("the desk", async ({ page }) => {

@@ -79,6 +79,7 @@ pub struct Client {
 impl Client {
     /// A guest.
     pub fn guest(public: &str, slug: &str) -> Self {
+        portico_chassis::run::install_tls();
         // No redirects: a test wants to see them.
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
         Self { http, public: public.to_owned(), slug: slug.to_owned(), token: None, user: Value::Null, session: Value::Null }

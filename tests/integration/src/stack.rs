@@ -40,10 +40,15 @@ impl World {
 
     /// A stack of this test's own, without the demo, stopped when it is dropped.
     pub async fn own(options: &WorldOptions) -> Self {
+        Self::own_in(options, &[]).await
+    }
+
+    /// The same with variables for the stack and its services, beside the test's own.
+    pub async fn own_in(options: &WorldOptions, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::Builder::new().prefix("portico-world-").tempdir().expect("a folder");
         // PostgreSQL runs as another user where the tests run as root, and must be able to enter.
         open_to_all(folder.path());
-        start(folder.path(), options);
+        start(folder.path(), options, environment);
         let data = folder.path().to_path_buf();
         Self::attach(&data, Some(folder))
     }
@@ -51,7 +56,7 @@ impl World {
     /// Starts a stack of this test's own again after it was killed, supervisor and all.
     pub async fn start_again(mut self) -> Self {
         let folder = self.own.take().expect("a stack of this test's own");
-        start(folder.path(), &WorldOptions::default());
+        start(folder.path(), &WorldOptions::default(), &[]);
         let data = folder.path().to_path_buf();
         Self::attach(&data, Some(folder))
     }
@@ -158,12 +163,13 @@ impl Drop for World {
     }
 }
 
-fn start(data: &Path, options: &WorldOptions) {
+fn start(data: &Path, options: &WorldOptions, environment: &[(&str, &str)]) {
     let mut command = portico(data);
     command.args(["up", "--no-demo", "--detach", "--port", "0", "--programs"]).arg(programs());
     if options.two_replicas {
         command.args(["--replicas", "2"]);
     }
+    command.envs(environment.iter().copied());
     let output = command.stdin(Stdio::null()).output().expect("portico starts");
     assert!(output.status.success(), "the stack did not start: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -55,12 +55,20 @@ async fn links_that_do_not_work_are_all_alike() {
     assert_ne!(first.token(), second.token(), "a re-send makes another link");
 
     let mut answers = Vec::new();
-    for token in [first.token().as_str(), "", " ", "%20", "nonsense", &second.token().to_uppercase()] {
-        let answer = guest.post("auth/register", json!({"token": token, "password": PASSWORD})).await;
-        let mut body = answer.refused(404, "link_invalid");
-        body["trace_id"] = Value::Null;
-        answers.push(body);
+    let texts = [first.token().as_str(), "", " ", "%20", "nonsense", &second.token().to_uppercase(), "a\u{0}b"].map(|token| json!(token));
+    let odd = [Value::Null, json!([]), json!([second.token()]), json!({"token": second.token()}), json!(7), json!(true)];
+    for token in texts.iter().chain(&odd) {
+        for (path, field) in [("auth/register", "password"), ("auth/password-reset/confirm", "password"), ("auth/confirm", "")] {
+            let mut body = json!({"token": token});
+            if !field.is_empty() {
+                body[field] = PASSWORD.into();
+            }
+            let mut body = guest.post(path, body).await.refused(404, "link_invalid");
+            body["trace_id"] = Value::Null;
+            answers.push(body);
+        }
     }
+    guest.post("auth/register", json!({"password": PASSWORD})).await.refused(404, "link_invalid");
     let mut foreign =
         other.guest().post("auth/register", json!({"token": second.token(), "password": PASSWORD})).await.refused(404, "link_invalid");
     foreign["trace_id"] = Value::Null;
@@ -108,6 +116,16 @@ async fn a_captcha_of_another_purpose_or_portal_is_refused() {
     let mut wrong = guest.captcha("signup").await;
     wrong["number"] = json!(0);
     guest.post("auth/signup", json!({"name": "N", "email": email, "captcha": wrong})).await.refused_field("captcha");
+    for broken in [
+        json!(7),
+        json!({"token": 1, "number": 1}),
+        json!({"token": "t", "number": -1}),
+        json!({"token": "t", "more": 1}),
+        json!({"number": 1}),
+    ] {
+        let refusal = guest.post("auth/signup", json!({"name": "N", "email": email, "captcha": broken})).await.refused_field("captcha");
+        assert_eq!(refusal["errors"].as_array().unwrap().len(), 1, "{broken}: {refusal}");
+    }
 
     let challenge = guest.post("captcha", json!({"purpose": "signup"})).await.expect(200)["challenge"].clone();
     let token = challenge["token"].as_str().unwrap();
@@ -174,6 +192,8 @@ async fn guessing_a_password_is_refused_after_a_few_tries() {
     let mut unknown = guest.login(&portal.address("nobody"), "wrong wrong wrong wrong").await.expect(401);
     (wrong["trace_id"], unknown["trace_id"]) = (Value::Null, Value::Null);
     assert_eq!(wrong, unknown, "a wrong password and an unknown address look the same");
+    let guarded = guest.get("me").await.expect(401);
+    assert_ne!(wrong["detail"], guarded["detail"], "who just tried to sign in is not told to sign in");
     let refused = wait::until("guessing is refused", async || {
         let answer = guest.login(alice.email(), "wrong wrong wrong wrong").await;
         (answer.status == 429).then_some(answer)
@@ -183,7 +203,7 @@ async fn guessing_a_password_is_refused_after_a_few_tries() {
     refused.refused(429, "rate_limited");
 }
 
-/// S14, S15: rules for passwords, and a bound on every text.
+/// S14: rules for passwords. Their bound in bytes is tested with the pages (S15).
 #[tokio::test]
 async fn a_weak_or_endless_password_is_refused_before_it_is_hashed() {
     let world = World::shared().await;
@@ -196,10 +216,6 @@ async fn a_weak_or_endless_password_is_refused_before_it_is_hashed() {
     for password in ["short", "", endless.as_str()] {
         guest.post("auth/register", json!({"token": mail.token(), "password": password})).await.refused_field("password");
     }
-    let begun = std::time::Instant::now();
-    let huge = guest.post("auth/login", json!({"email": email, "password": "a".repeat(10_000_000)})).await;
-    assert!((400..500).contains(&huge.status), "10 MB of password: {}", huge.status);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
     portal.register(&mail, "Weak no more").await;
 }
 
@@ -274,23 +290,6 @@ async fn a_suspended_person_is_out_within_five_seconds() {
     wait::within(std::time::Duration::from_secs(5), "the token dies", async || (alice.get("tickets").await.status == 401).then_some(()))
         .await;
     assert_eq!(portal.guest().login(alice.email(), PASSWORD).await.status, 401);
-}
-
-/// S07, S31: links are made from the configuration, whatever the request says.
-#[tokio::test]
-async fn a_spoofed_host_never_reaches_a_mailed_link() {
-    let world = World::shared().await;
-    let portal = world.portal("helpdesk").await;
-    let email = portal.address("hank");
-    let body = json!({"email": email});
-    let mut request = portal.admin.request(Method::POST, "invitations").json(&body);
-    for name in ["x-forwarded-host", "forwarded", "x-host"] {
-        request = request.header(name, "evil.test");
-    }
-    portal.admin.send(request).await.expect(201);
-    let mail = portal.mailbox().first(&email, "invite").await;
-    assert!(!mail.raw.contains("evil.test"));
-    assert!(mail.text.contains(world.public()), "the link begins with the public URL");
 }
 
 /// S19, S20, S28: the cookie of a browser session and its CSRF token.

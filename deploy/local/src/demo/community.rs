@@ -5,19 +5,15 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use portico_proto::community::v1::import_service_client::ImportServiceClient;
 use portico_proto::community::v1::{ImportTopicRequest, ImportedPost, TopicType};
-use prost_types::Timestamp;
 use serde_json::json;
-use time::{Duration, OffsetDateTime};
+use time::format_description::well_known::Rfc3339;
 use tonic::transport::Channel;
 
-use super::data::{Community, Topic};
+use super::data::{Announcement, Community, Topic};
 use super::{PORTAL, Scene, text};
 use crate::operator;
 
-/// How long after a topic, and after each other, its answers came.
-const ANSWER_AFTER: Duration = Duration::hours(5);
-
-/// Writes them; topics with the dates that they would have.
+/// Writes them; topics and announcements with the dates that they would have.
 pub async fn seed(scene: &Scene<'_>, community: &Community) -> Result<()> {
     let mut forums = BTreeMap::new();
     for (index, forum) in community.forums.iter().enumerate() {
@@ -35,20 +31,16 @@ pub async fn seed(scene: &Scene<'_>, community: &Community) -> Result<()> {
         scene.bar.inc(1);
     }
     for (index, one) in community.announcements.iter().enumerate() {
-        let body = json!({"title": one.title, "body": one.body, "severity": one.severity});
-        scene.agent()?.post("announcements", &format!("demo-announcement-{index}"), &body).await?;
+        announce(scene, one, &format!("demo-announcement-{index}")).await.with_context(|| one.title.clone())?;
     }
     Ok(())
 }
 
 async fn write(scene: &Scene<'_>, client: &mut ImportServiceClient<Channel>, topic: &Topic, forum: &str, key: &str) -> Result<()> {
-    let written = scene.now - Duration::days(topic.days);
     let mut posts = Vec::new();
-    let mut said = written;
     for post in &topic.posts {
-        said += ANSWER_AFTER;
-        let author_id = scene.of(&post.by)?.id.clone();
-        posts.push(ImportedPost { author_id, body: post.body.clone(), created_at: Some(stamp(said)), accepted: post.accepted });
+        let created_at = Some(scene.calendar.stamp(&post.when)?);
+        posts.push(ImportedPost { author_id: scene.id(&post.by)?, body: post.body.clone(), created_at, accepted: post.accepted });
     }
     let message = ImportTopicRequest {
         portal: PORTAL.to_owned(),
@@ -58,16 +50,14 @@ async fn write(scene: &Scene<'_>, client: &mut ImportServiceClient<Channel>, top
         body: topic.body.clone(),
         forum: forum.to_owned(),
         tags: topic.tags.clone(),
-        author_id: scene.of(&topic.by)?.id.clone(),
-        created_at: Some(stamp(written)),
+        author_id: scene.id(&topic.by)?,
+        created_at: Some(scene.calendar.stamp(&topic.when)?),
         posts,
-        voter_ids: topic.votes.iter().map(|voter| Ok(scene.of(voter)?.id.clone())).collect::<Result<_>>()?,
+        voter_ids: topic.votes.iter().map(|voter| scene.id(voter)).collect::<Result<_>>()?,
         views: topic.views,
     };
-    client
-        .import_topic(operator::request(scene.status, message)?)
-        .await
-        .map_err(|status| anyhow::anyhow!("community refuses: {status}"))?;
+    let answer = client.import_topic(operator::request(scene.status, message)?).await;
+    answer.map_err(|status| operator::refusal("community", &status))?;
     Ok(())
 }
 
@@ -75,6 +65,17 @@ fn kind(name: &str) -> Result<TopicType> {
     TopicType::from_str_name(&format!("TOPIC_TYPE_{}", name.to_ascii_uppercase())).with_context(|| format!("no type {name}"))
 }
 
-fn stamp(at: OffsetDateTime) -> Timestamp {
-    Timestamp { seconds: at.unix_timestamp(), nanos: 0 }
+async fn announce(scene: &Scene<'_>, one: &Announcement, key: &str) -> Result<()> {
+    let until = match (one.until_sunday, one.until_days_ago) {
+        (Some(hour), _) => Some(scene.calendar.sunday(hour)),
+        (None, Some(days)) => Some(scene.calendar.day(days)),
+        (None, None) => None,
+    };
+    let mut body = json!({"title": one.title, "body": one.body, "severity": one.severity});
+    body["valid_from"] = json!(scene.calendar.time(&one.when)?.format(&Rfc3339)?);
+    if let Some(until) = until {
+        body["valid_until"] = json!(until.format(&Rfc3339)?);
+    }
+    scene.agent()?.post("announcements", key, &body).await?;
+    Ok(())
 }

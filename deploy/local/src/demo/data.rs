@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use super::past::When;
+
 /// Everything that the seed writes.
 #[derive(Debug)]
 pub struct Demo {
@@ -13,6 +15,7 @@ pub struct Demo {
     pub articles: Vec<Article>,
     pub community: Community,
     pub tickets: Vec<Ticket>,
+    pub live: Vec<Live>,
 }
 
 /// Somebody of the demo.
@@ -52,7 +55,11 @@ pub struct Article {
     pub category: String,
     pub tags: Vec<String>,
     pub faq: bool,
-    pub views: u32,
+    pub views: i64,
+    /// Days before the seed.
+    pub published: i64,
+    /// Days before the seed.
+    pub updated: i64,
 }
 
 /// Forums, topics and announcements.
@@ -79,8 +86,8 @@ pub struct Topic {
     #[serde(rename = "type")]
     pub kind: String,
     pub title: String,
-    /// How many days ago it was written.
-    pub days: i64,
+    #[serde(flatten)]
+    pub when: When,
     pub views: i64,
     pub tags: Vec<String>,
     pub body: String,
@@ -92,6 +99,8 @@ pub struct Topic {
 #[derive(Debug, Deserialize)]
 pub struct Post {
     pub by: String,
+    #[serde(flatten)]
+    pub when: When,
     pub body: String,
     #[serde(default)]
     pub accepted: bool,
@@ -103,12 +112,32 @@ pub struct Announcement {
     pub title: String,
     pub severity: String,
     pub body: String,
+    #[serde(flatten)]
+    pub when: When,
+    /// It ended so many days before the seed.
+    pub until_days_ago: Option<i64>,
+    /// It ends on the next Sunday, at this hour.
+    pub until_sunday: Option<u8>,
+}
+
+/// What `tickets.json` holds.
+#[derive(Debug, Deserialize)]
+struct Requests {
+    past: Vec<Ticket>,
+    live: Vec<Live>,
 }
 
 /// A request and what became of it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Ticket {
+    /// Names it among the demo's requests.
+    pub id: String,
     pub by: String,
+    /// The agent who took the call.
+    pub made_by: Option<String>,
+    #[serde(flatten)]
+    pub when: When,
+    pub channel: Option<String>,
     pub product: String,
     pub category: String,
     pub priority: String,
@@ -116,30 +145,51 @@ pub struct Ticket {
     pub kind: String,
     pub subject: String,
     pub description: String,
-    /// Somebody outside the organisation whom the requester lets in.
-    pub share: Option<String>,
+    pub contact: Option<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The request that it goes on from.
+    pub follow_up_of: Option<String>,
     pub steps: Vec<Step>,
 }
 
-/// One thing that somebody does to a ticket.
-#[derive(Debug, Clone, Deserialize)]
+/// What somebody does to a ticket, perhaps several things at once.
+#[derive(Debug, Deserialize)]
 pub struct Step {
     pub by: String,
+    #[serde(flatten)]
+    pub when: When,
+    pub channel: Option<String>,
     pub assign: Option<String>,
+    pub priority: Option<String>,
     pub reply: Option<String>,
     pub note: Option<String>,
     pub status: Option<String>,
     pub sub_status: Option<String>,
     pub reason: Option<String>,
+    pub share: Option<String>,
+    pub reopen: Option<String>,
     pub close: Option<Rating>,
+    pub rate: Option<Rating>,
+    #[serde(default)]
+    pub keep_open: bool,
 }
 
-/// What a customer says at the end.
-#[derive(Debug, Clone, Deserialize, serde::Serialize)]
+/// What a customer says at the end; a score of 0 is none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct Rating {
-    pub satisfaction: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
+    pub score: i32,
+    pub comment: String,
+}
+
+/// What somebody writes while the demo is seeded.
+#[derive(Debug, Deserialize)]
+pub struct Live {
+    pub ticket: String,
+    pub by: String,
+    pub reply: String,
+    pub status: Option<String>,
 }
 
 /// The files of articles: category, file name, text.
@@ -156,7 +206,7 @@ impl Demo {
     pub fn load() -> Result<Self> {
         let portal: Portal = serde_json::from_str(include_str!("../../demo/portal.json")).context("demo/portal.json")?;
         let community = serde_json::from_str(include_str!("../../demo/community.json")).context("demo/community.json")?;
-        let tickets = serde_json::from_str(include_str!("../../demo/tickets.json")).context("demo/tickets.json")?;
+        let requests: Requests = serde_json::from_str(include_str!("../../demo/tickets.json")).context("demo/tickets.json")?;
         let articles = ARTICLES.iter().flat_map(|(category, file, text)| articles(category, file, text)).collect();
         Ok(Self {
             title: portal.title,
@@ -165,7 +215,8 @@ impl Demo {
             products: portal.products,
             articles,
             community,
-            tickets,
+            tickets: requests.past,
+            live: requests.live,
         })
     }
 }
@@ -176,12 +227,14 @@ fn articles(category: &str, file: &str, text: &str) -> Vec<Article> {
     let mut all = Vec::new();
     for (index, chunk) in chunks.filter(|chunk| !chunk.trim().is_empty()).enumerate() {
         let (title, rest) = chunk.split_once('\n').unwrap_or((chunk, ""));
-        let (mut tags, mut faq, mut views, mut body) = (Vec::new(), false, 2, rest);
+        let (mut tags, mut faq, mut views, mut published, mut updated, mut body) = (Vec::new(), false, 0, 0, None, rest);
         while let Some((line, after)) = body.split_once('\n') {
             match line.split_once(": ") {
                 Some(("tags", list)) => tags = list.split(", ").map(str::to_owned).collect(),
                 Some(("kind", kind)) => faq = kind == "faq",
                 Some(("views", number)) => views = number.parse().unwrap_or_default(),
+                Some(("published", days)) => published = days.parse().unwrap_or_default(),
+                Some(("updated", days)) => updated = days.parse().ok(),
                 _ => break,
             }
             body = after;
@@ -194,6 +247,8 @@ fn articles(category: &str, file: &str, text: &str) -> Vec<Article> {
             tags,
             faq,
             views,
+            published,
+            updated: updated.unwrap_or(published),
         });
     }
     all
@@ -213,13 +268,24 @@ mod tests {
         assert!(demo.articles.len() >= 40, "{}", demo.articles.len());
         assert!(demo.articles.iter().all(|article| article.body.len() > 60 && !article.tags.is_empty()));
         assert!(demo.tickets.len() >= 35, "{}", demo.tickets.len());
+        let ids: BTreeSet<&str> = demo.tickets.iter().map(|ticket| ticket.id.as_str()).collect();
+        assert_eq!(ids.len(), demo.tickets.len(), "each has an id of its own");
         for ticket in &demo.tickets {
             let product =
                 demo.products.iter().find(|product| product.name == ticket.product).unwrap_or_else(|| panic!("{}", ticket.product));
             assert!(product.categories.contains(&ticket.category), "{}: {}", ticket.subject, ticket.category);
             assert!(people.contains(ticket.by.as_str()));
             assert!(ticket.steps.iter().all(|step| people.contains(step.by.as_str())));
+            assert!(ticket.follow_up_of.as_ref().is_none_or(|id| ids.contains(id.as_str())));
+            let times: Vec<_> = ticket.steps.iter().map(|step| (-step.when.days_ago, &step.when.at)).collect();
+            assert!(
+                times.is_sorted() && times.first().is_none_or(|first| *first >= (-ticket.when.days_ago, &ticket.when.at)),
+                "{}",
+                ticket.id
+            );
         }
+        assert!(demo.live.iter().all(|live| ids.contains(live.ticket.as_str()) && people.contains(live.by.as_str())));
+        assert!(demo.articles.iter().all(|article| article.published > 0 && article.updated <= article.published));
         let forums: BTreeSet<&str> = demo.community.forums.iter().map(|forum| forum.name.as_str()).collect();
         assert!(demo.community.topics.iter().all(|topic| forums.contains(topic.forum.as_str()) && people.contains(topic.by.as_str())));
         assert!(demo.products.iter().all(|product| demo.departments.contains(&product.department)));
@@ -227,9 +293,10 @@ mod tests {
 
     #[test]
     fn a_file_is_split_at_its_headings() {
-        let read = articles("C", "f", "# One\ntags: a, b\nviews: 7\n\nBody\n\n## Part\n\n# Two\nkind: faq\n\nMore\n");
+        let read = articles("C", "f", "# One\ntags: a, b\nviews: 7\npublished: 90\n\nBody\n\n## Part\n\n# Two\nkind: faq\n\nMore\n");
         assert_eq!(read.len(), 2);
         assert_eq!((read[0].title.as_str(), read[0].views, read[0].faq), ("One", 7, false));
+        assert_eq!((read[0].published, read[0].updated), (90, 90));
         assert_eq!(read[0].body, "Body\n\n## Part");
         assert!(read[1].faq);
     }

@@ -1,5 +1,7 @@
 //! The demo's people, with a password that is exempt from the rules: only the operator of a development stack may do that.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use portico_proto::common::v1::{Role, Visibility};
 use portico_proto::identity::v1::people_service_client::PeopleServiceClient;
@@ -10,16 +12,16 @@ use super::{PASSWORD, PORTAL};
 use crate::operator;
 use crate::status::Status;
 
-/// Makes the accounts, or brings them to what the data say.
-pub async fn import(status: &Status, people: &[DemoPerson]) -> Result<()> {
+/// Makes the accounts, or brings them to what the data say; returns their ids by address.
+pub async fn import(status: &Status, people: &[DemoPerson]) -> Result<BTreeMap<String, String>> {
     let mut client = PeopleServiceClient::new(operator::channel(status, "identity").await?);
     let message = ImportPeopleRequest {
         portal: PORTAL.to_owned(),
         request_id: "demo-people".to_owned(),
         people: people.iter().map(imported).collect(),
     };
-    client.import_people(operator::request(status, message)?).await.context("the people cannot be made")?;
-    Ok(())
+    let answer = client.import_people(operator::request(status, message)?).await.context("the people cannot be made")?;
+    Ok(answer.into_inner().people.into_iter().map(|person| (person.email, person.id)).collect())
 }
 
 fn imported(person: &DemoPerson) -> ImportedPerson {

@@ -17,34 +17,21 @@ pub struct Session {
     http: reqwest::Client,
     base: String,
     token: String,
-    /// The person's id.
-    pub id: String,
 }
 
 impl Session {
     /// Signs in with the demo's password.
     pub async fn sign_in(status: &Status, email: &str) -> Result<Self> {
         let base = format!("{}/api/v1/portals/{PORTAL}", status.public);
-        let guest = Self { http: operator::http()?, base, token: String::new(), id: String::new() };
+        let guest = Self { http: operator::http()?, base, token: String::new() };
         let body = json!({"email": email, "password": PASSWORD});
         let answer = guest.send(Method::POST, "auth/login", None, &body).await.with_context(|| format!("{email} cannot sign in"))?;
-        let id = text(answer.get("user").unwrap_or(&Value::Null), "id")?;
-        Ok(Self { token: text(&answer, "access_token")?, id, ..guest })
+        Ok(Self { token: text(&answer, "access_token")?, ..guest })
     }
 
     /// POST with a key that makes a repeat harmless.
     pub async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Value> {
         self.send(Method::POST, path, Some(key), body).await
-    }
-
-    /// PATCH.
-    pub async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
-        self.send(Method::PATCH, path, None, body).await
-    }
-
-    /// GET, for its side: a view is counted.
-    pub async fn look(&self, path: &str) -> Result<Value> {
-        self.send(Method::GET, path, None, &Value::Null).await
     }
 
     async fn send(&self, method: Method, path: &str, key: Option<&str>, body: &Value) -> Result<Value> {

@@ -6,9 +6,11 @@
 mod caller;
 mod keys;
 mod revocation;
+pub mod role;
 mod token;
 
-pub use caller::{Caller, Organization, Person, Role, Visibility};
+pub use caller::{Caller, Organization, Person};
 pub use keys::{KeyError, Keys, Verified};
 pub use revocation::Revocations;
+pub use role::{Role, Visibility};
 pub use token::{LIFE, SERVICE_TOKEN_LIFE, TokenError, Tokens};

@@ -2,29 +2,30 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Histogram;
+use opentelemetry::metrics::{Counter, Histogram};
 use subtle::ConstantTimeEq;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::context::Context;
-use super::{OPERATOR_TOKEN, SERVICE_TOKEN, SOURCE};
+use super::{OPERATOR_TOKEN, PORTAL, SERVICE_TOKEN, SOURCE};
 use crate::auth::{Caller, TokenError, Tokens};
 use crate::config::Secret;
 use crate::deadline::{self, Deadline};
 use crate::error::Error;
+use crate::fair::{Share, Shares};
 use crate::telemetry;
 
-/// Requests in work at once in one replica; more is shed before it costs anything.
+/// Requests in work at once in one replica; more is shed before it costs anything. Portals share them.
 const IN_FLIGHT: usize = 2048;
 
 /// Who may call a method at all. What a caller sees is decided behind it.
@@ -55,7 +56,8 @@ struct Shared {
     permissions: HashMap<&'static str, Permission>,
     tokens: Tokens,
     operator: Option<Secret>,
-    in_flight: AtomicUsize,
+    in_flight: Shares,
+    shed: Counter<u64>,
     durations: Histogram<f64>,
 }
 
@@ -67,8 +69,12 @@ impl GuardLayer {
             .with_description("How long gRPC calls took.")
             .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
             .build();
+        let shed = telemetry::meter()
+            .u64_counter("portico.rpc.shed")
+            .with_description("Calls turned away because too much is in work, or too much of one portal.")
+            .build();
         let permissions = permissions.iter().flat_map(|table| table.iter().copied()).collect();
-        Self { shared: Arc::new(Shared { permissions, tokens, operator, in_flight: AtomicUsize::new(0), durations }) }
+        Self { shared: Arc::new(Shared { permissions, tokens, operator, in_flight: Shares::new(IN_FLIGHT), shed, durations }) }
     }
 }
 
@@ -105,19 +111,15 @@ where
         if path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.") {
             return Box::pin(self.inner.call(request));
         }
-        let slot = Slot::take(&self.shared);
-        let checked = match &slot {
-            Some(_) => self.shared.check(&path, request.headers()),
-            None => Err(Error::Overloaded { retry_after: Duration::from_secs(1) }),
-        };
-        let (context, method) = match checked {
+        let checked = self.shared.check(&path, request.headers()).and_then(|(context, method)| {
+            let share = self.shared.admit(&context, request.headers())?;
+            Ok((context, method, share))
+        });
+        let (context, method, share) = match checked {
             Ok(checked) => checked,
             Err(error) => return Box::pin(async move { Ok(Status::from(error).into_http()) }),
         };
-        let span = tracing::info_span!("rpc", otel.name = method, otel.kind = "server", rpc.system.name = "grpc", rpc.method = method);
-        if let Some(parent) = text(request.headers(), "traceparent") {
-            telemetry::continue_trace(&span, parent);
-        }
+        let span = span(method, &context, text(request.headers(), "traceparent"));
         request.extensions_mut().insert(context);
         // The inner service that was polled ready is the one that must be called.
         let mut inner = self.inner.clone();
@@ -127,11 +129,12 @@ where
             async move {
                 let begun = Instant::now();
                 let result = inner.call(request).await;
-                drop(slot);
-                let code = result.as_ref().map_or(2, |response| grpc_code(response.headers()));
+                drop(share);
+                let code = result.as_ref().map_or(Code::Unknown, |response| grpc_code(response.headers()));
+                telemetry::record_rpc(&Span::current(), code);
                 durations.record(
                     begun.elapsed().as_secs_f64(),
-                    &[KeyValue::new("rpc.method", method), KeyValue::new("rpc.response.status_code", code)],
+                    &[KeyValue::new("rpc.method", method), KeyValue::new("rpc.response.status_code", telemetry::code_name(code))],
                 );
                 result
             }
@@ -140,26 +143,41 @@ where
     }
 }
 
-/// A place among the requests in work, given back when it is dropped.
-struct Slot(Arc<Shared>);
-
-impl Slot {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
-        if shared.in_flight.fetch_add(1, Ordering::AcqRel) < IN_FLIGHT {
-            return Some(Self(shared.clone()));
-        }
-        shared.in_flight.fetch_sub(1, Ordering::AcqRel);
-        None
+/// The server's span. What a service asks by itself every second, outside of any trace, is not traced.
+fn span(method: &'static str, context: &Context, traceparent: Option<&str>) -> Span {
+    if traceparent.is_none() && context.peer.is_some() {
+        return Span::none();
     }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    let span = tracing::info_span!(
+        "rpc",
+        otel.name = method,
+        otel.kind = "server",
+        rpc.system.name = "grpc",
+        rpc.method = method,
+        rpc.response.status_code = Empty,
+        otel.status_code = Empty,
+        error.type = Empty,
+    );
+    if let Some(parent) = traceparent {
+        telemetry::continue_trace(&span, parent);
     }
+    span
 }
 
 impl Shared {
+    /// A place among the requests in work: of the portal whose token it is, for a guest of the one that the service before us names.
+    fn admit(&self, context: &Context, headers: &HeaderMap) -> Result<Share, Error> {
+        let portal = match &context.caller {
+            Caller::Person(person) => person.portal.as_str(),
+            _ if context.peer.is_some() => text(headers, PORTAL).unwrap_or_default(),
+            _ => "",
+        };
+        self.in_flight.take(portal).ok_or_else(|| {
+            self.shed.add(1, &[]);
+            Error::Overloaded { retry_after: Duration::from_secs(1) }
+        })
+    }
+
     fn check(&self, path: &str, headers: &HeaderMap) -> Result<(Context, &'static str), Error> {
         // A method without a row in its service's table is closed to everybody.
         let (method, permission) =
@@ -170,7 +188,8 @@ impl Shared {
         let caller = self.caller(permission, peer.as_deref(), token, text(headers, OPERATOR_TOKEN))?;
         let source = text(headers, SOURCE).filter(|_| peer.is_some()).map(str::to_owned);
         let context = Context { caller, peer, deadline: Deadline::within(time), source, token: token.map(Into::into) };
-        Ok((context, method))
+        // The conventions write a method without the slash that it has in a path.
+        Ok((context, method.trim_start_matches('/')))
     }
 
     fn caller(&self, permission: Permission, peer: Option<&str>, token: Option<&str>, operator: Option<&str>) -> Result<Caller, Error> {
@@ -213,6 +232,6 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// The status of an answer without a body; one with a body brings it in the trailers and is counted as OK here.
-fn grpc_code(headers: &HeaderMap) -> i64 {
-    text(headers, "grpc-status").and_then(|code| code.parse().ok()).unwrap_or(0)
+pub(crate) fn grpc_code(headers: &HeaderMap) -> Code {
+    headers.get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }

@@ -6,11 +6,14 @@ mod server;
 
 pub use context::{Context, context};
 pub use guard::Permission;
+pub(crate) use guard::grpc_code;
 pub use server::Server;
 
 /// Metadata: the token of the service that calls.
 pub const SERVICE_TOKEN: &str = "x-portico-service";
 /// Metadata: the operator's token.
 pub const OPERATOR_TOKEN: &str = "x-portico-operator";
+/// Metadata: the portal that a request is for, so that portals share a service fairly. It gives nobody any right.
+pub const PORTAL: &str = "x-portico-portal";
 /// Metadata: a hash of where a guest comes from, set by the gateway.
 pub const SOURCE: &str = "x-portico-source";

@@ -17,7 +17,16 @@ pub trait Consumer: Send + Sync + 'static {
     fn producer(&self) -> &'static str;
 
     /// Writes the effect of `events`, which come in order and each once. All of it commits with the cursor, or none.
+    ///
+    /// An event without a body says that the aggregate is at this version, as a snapshot does.
     async fn apply(&self, conn: &mut PgConnection, events: &[Envelope]) -> Result<(), Error>;
+
+    /// The producer's database was restored from an older copy: copies of its facts may be newer than the facts. Takes their versions back
+    /// to 0 and marks them dirty, so that keepers fetch them again. A consumer without copies has nothing to do.
+    async fn outdate(&self, conn: &mut PgConnection) -> Result<(), Error> {
+        let _ = conn;
+        Ok(())
+    }
 
     /// Called after the commit: the place to wake whoever works on the rows.
     fn applied(&self) {}
@@ -53,11 +62,7 @@ pub(super) async fn stop(pool: &PgPool, producer: &str, reason: &str) -> Result<
 pub(super) async fn apply(pool: &PgPool, consumer: &dyn Consumer, cursor: &Cursor, run: &[Envelope]) -> Result<Applied, Error> {
     let Some(last) = run.last() else { return Ok(Applied::Done) };
     let mut tx = pool.begin().await?;
-    let position: i64 = sqlx::query_scalar("SELECT position FROM inbox WHERE producer = $1 FOR UPDATE")
-        .bind(consumer.producer())
-        .fetch_one(&mut *tx)
-        .await?;
-    if position != cursor.position {
+    if !lock(&mut tx, consumer.producer(), cursor).await? {
         return Ok(Applied::Superseded);
     }
     let held_back = park_followers(&mut tx, consumer.producer(), run).await?;
@@ -71,13 +76,26 @@ pub(super) async fn apply(pool: &PgPool, consumer: &dyn Consumer, cursor: &Curso
     Ok(Applied::Done)
 }
 
-/// Puts an event that can't be applied aside and goes on after it.
-pub(super) async fn park(pool: &PgPool, producer: &str, event: &Envelope, error: &Error) -> Result<(), Error> {
+/// Locks the cursor; false when it was moved, or stopped, by somebody else.
+async fn lock(conn: &mut PgConnection, producer: &str, cursor: &Cursor) -> Result<bool, Error> {
+    let (epoch, position, runs): (String, i64, bool) =
+        sqlx::query_as("SELECT epoch, position, stopped IS NULL FROM inbox WHERE producer = $1 FOR UPDATE")
+            .bind(producer)
+            .fetch_one(conn)
+            .await?;
+    Ok(runs && position == cursor.position && epoch == cursor.epoch)
+}
+
+/// Puts an event that can't be applied aside and goes on after it; false when another replica moved the cursor.
+pub(super) async fn park(pool: &PgPool, producer: &str, cursor: &Cursor, event: &Envelope, error: &Error) -> Result<bool, Error> {
     let mut tx = pool.begin().await?;
+    if !lock(&mut tx, producer, cursor).await? {
+        return Ok(false);
+    }
     insert_parked(&mut tx, producer, event, &error.to_string()).await?;
     move_cursor(&mut tx, producer, event).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Events on an aggregate of which one is parked are parked behind it, so that they can be driven again in order.
@@ -101,7 +119,8 @@ async fn park_followers(conn: &mut PgConnection, producer: &str, run: &[Envelope
 
 async fn insert_parked(conn: &mut PgConnection, producer: &str, event: &Envelope, error: &str) -> Result<(), Error> {
     sqlx::query(
-        "INSERT INTO parked_event (producer, position, portal, aggregate_id, event, error) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO parked_event (producer, position, portal, aggregate_id, event, error, aggregate_kind, version, event_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
     )
     .bind(producer)
     .bind(event.position)
@@ -109,18 +128,26 @@ async fn insert_parked(conn: &mut PgConnection, producer: &str, event: &Envelope
     .bind(parse_uuid(&event.aggregate_id).unwrap_or_default())
     .bind(event.encode_to_vec())
     .bind(error)
+    .bind(&event.aggregate_kind)
+    .bind(event.version)
+    .bind(parse_uuid(&event.event_id).ok())
     .execute(conn)
     .await?;
     Ok(())
 }
 
 async fn move_cursor(conn: &mut PgConnection, producer: &str, last: &Envelope) -> Result<(), Error> {
-    sqlx::query("UPDATE inbox SET epoch = $2, position = $3, last_event = $4, stopped = NULL WHERE producer = $1")
-        .bind(producer)
-        .bind(&last.epoch)
-        .bind(last.position)
-        .bind(parse_uuid(&last.event_id).ok())
-        .execute(conn)
-        .await?;
+    // A mark when a hundred is full: what reconciling steps back over is at most as much.
+    sqlx::query(
+        "WITH moved AS (UPDATE inbox i SET epoch = $2, position = $3, last_event = $4 FROM inbox old \
+                         WHERE i.producer = $1 AND old.producer = $1 RETURNING old.position / 100 < $3 / 100 AS full) \
+         INSERT INTO inbox_mark (producer, position, event) SELECT $1, $3, $4 FROM moved WHERE moved.full ON CONFLICT DO NOTHING",
+    )
+    .bind(producer)
+    .bind(&last.epoch)
+    .bind(last.position)
+    .bind(parse_uuid(&last.event_id).ok())
+    .execute(conn)
+    .await?;
     Ok(())
 }

@@ -6,16 +6,23 @@
 //! - [`order`]: which events are next, pure.
 //! - [`source`]: what the broker delivers and what the producer is asked for.
 //! - [`apply`]: cursor and effect in one transaction; poison is parked.
+//! - [`reconcile`]: goes on when the producer's journal is not the one that was read before.
+//! - [`parked`]: what could not be applied, and how it is tried again.
+//! - [`service`]: both for an operator.
 //! - [`tail`]: the same without a database, for the gateway.
 
 mod apply;
 pub mod order;
+mod parked;
+mod reconcile;
 mod run;
+mod service;
 mod source;
 mod tail;
 
 pub use apply::Consumer;
 pub use run::start;
+pub use service::{Inboxes, service};
 /// The connection of the transaction in which events take effect: what an `api/inbox.rs` hands on to its app.
 pub use sqlx::PgConnection as Connection;
 pub use tail::{Tail, follow};

@@ -33,12 +33,13 @@ pub struct Order {
     ahead: BTreeMap<i64, Envelope>,
     /// Events that were dropped because they were applied before.
     pub duplicates: u64,
+    foreign: bool,
 }
 
 impl Order {
     /// Goes on after `cursor`.
     pub fn after(cursor: Cursor) -> Self {
-        Self { cursor, ahead: BTreeMap::new(), duplicates: 0 }
+        Self { cursor, ahead: BTreeMap::new(), duplicates: 0, foreign: false }
     }
 
     /// How far it came.
@@ -46,12 +47,12 @@ impl Order {
         &self.cursor
     }
 
-    /// Takes an event in; one at or below the cursor is dropped. `Diverged` for another epoch.
-    pub fn offer(&mut self, event: Envelope) -> Result<(), Diverged> {
+    /// Takes an event in; one at or below the cursor is dropped. So is one of another epoch, which is remembered: it may be a leftover at
+    /// the broker or the first of a new epoch, and only the producer knows.
+    pub fn offer(&mut self, event: Envelope) {
         if !self.cursor.epoch.is_empty() && event.epoch != self.cursor.epoch {
-            return Err(Diverged { position: event.position });
-        }
-        if event.position <= self.cursor.position || self.ahead.contains_key(&event.position) {
+            self.foreign = true;
+        } else if event.position <= self.cursor.position || self.ahead.contains_key(&event.position) {
             self.duplicates += 1;
         } else if self.ahead.len() < AHEAD || self.ahead.last_key_value().is_some_and(|(last, _)| event.position < *last) {
             self.ahead.insert(event.position, event);
@@ -59,7 +60,11 @@ impl Order {
                 self.ahead.pop_last();
             }
         }
-        Ok(())
+    }
+
+    /// Whether an event of another epoch came since this was asked last.
+    pub fn met_another_epoch(&mut self) -> bool {
+        std::mem::take(&mut self.foreign)
     }
 
     /// The next events without a hole, at most `limit`; each one's predecessor was checked. They stay until [`Order::advance`].
@@ -117,12 +122,12 @@ mod tests {
             let mut order = Order::default();
             let mut applied = Vec::new();
             for position in delivered {
-                order.offer(event(position)).unwrap();
+                order.offer(event(position));
                 apply_all(&mut order, &mut applied);
             }
             // The producer is asked for what is missing.
             for position in 1..=40 {
-                order.offer(event(position)).unwrap();
+                order.offer(event(position));
                 apply_all(&mut order, &mut applied);
             }
             prop_assert_eq!(applied, (1..=40).collect::<Vec<_>>());
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn an_event_ahead_waits_for_the_hole() {
         let mut order = Order::default();
-        order.offer(event(2)).unwrap();
+        order.offer(event(2));
         assert!(order.run(64).unwrap().is_empty());
         assert!(order.has_hole());
     }
@@ -141,11 +146,18 @@ mod tests {
     #[test]
     fn a_restored_journal_is_noticed() {
         let mut order = Order::default();
-        order.offer(event(1)).unwrap();
+        order.offer(event(1));
         order.advance(&event(1));
         let stranger = Envelope { previous_event_id: "other".into(), ..event(2) };
-        order.offer(stranger).unwrap();
+        order.offer(stranger);
         assert_eq!(order.run(64), Err(Diverged { position: 2 }));
-        assert_eq!(order.offer(Envelope { epoch: "b".into(), ..event(3) }), Err(Diverged { position: 3 }));
+    }
+
+    #[test]
+    fn an_event_of_another_epoch_is_dropped_and_remembered_once() {
+        let mut order = Order::after(Cursor { epoch: "a".into(), position: 0, event_id: String::new() });
+        order.offer(Envelope { epoch: "b".into(), ..event(1) });
+        assert!(order.run(64).unwrap().is_empty());
+        assert!(order.met_another_epoch() && !order.met_another_epoch());
     }
 }

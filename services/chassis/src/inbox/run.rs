@@ -10,10 +10,15 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::apply::{self, Applied, Consumer};
 use super::order::{Diverged, Order};
+use super::reconcile;
+use super::service::Followed;
 use super::source::{BUFFER, Producer, Subscription};
+use crate::clock::{self, Clock};
 use crate::db::Db;
 use crate::error::Error;
 use crate::lease::{self, Lease};
@@ -35,6 +40,7 @@ const BACKOFF: Duration = Duration::from_millis(300);
 /// Starts consuming a producer's events; ends in [`Phase::Intake`].
 pub fn start<C>(boot: &Boot<C>, db: &Db, peers: &Peers, nats: async_nats::Client, consumer: Arc<dyn Consumer>) -> anyhow::Result<()> {
     let producer = consumer.producer();
+    boot.inboxes.add(Followed { producer: Producer::new(peers.channel(producer)?), consumer: consumer.clone() });
     let meter = telemetry::meter();
     let inbox = Inbox {
         pool: db.system().clone(),
@@ -42,7 +48,12 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, peers: &Peers, nats: async_nats::Client
         subscription: Subscription { nats, prefix: boot.common.nats_prefix.clone(), producer, durable: Some(boot.service.to_owned()) },
         lease: Lease::new(db.system().clone(), format!("inbox:{producer}"), boot.common.replica.clone()),
         consumer,
+        clock: boot.clock.clone(),
         lag: meter.i64_gauge("portico.inbox.lag").with_description("Events of a producer that are not applied yet.").build(),
+        stopped: meter
+            .i64_gauge("portico.inbox.stopped")
+            .with_description("1 while the inbox of a producer stands still until an operator reconciles it.")
+            .build(),
         healed: meter
             .u64_counter("portico.inbox.healed")
             .with_description("Events fetched from the producer because the broker lost them.")
@@ -59,7 +70,9 @@ struct Inbox {
     subscription: Subscription,
     lease: Lease,
     consumer: Arc<dyn Consumer>,
+    clock: Clock,
     lag: Gauge<i64>,
+    stopped: Gauge<i64>,
     healed: Counter<u64>,
     parked: Counter<u64>,
 }
@@ -72,6 +85,10 @@ enum End {
     Superseded,
     /// The producer's journal was restored.
     Diverged(Diverged),
+    /// An operator has not reconciled it yet.
+    StandsStill,
+    /// The producer's journal no longer goes back to the cursor.
+    TooOld,
     Failed(Error),
 }
 
@@ -98,9 +115,11 @@ impl Inbox {
             };
             match end {
                 End::Stopped => break,
-                End::Superseded => {}
+                End::Superseded | End::StandsStill => {}
+                End::TooOld => self.begin_with_snapshot().await,
                 End::Diverged(diverged) => {
-                    tracing::error!(producer = name, %diverged, "the inbox stands still until it is reconciled");
+                    tracing::error!(producer = name, %diverged, "the inbox stands still until `portico reconcile` heals it");
+                    self.stopped.record(1, &[KeyValue::new("producer", name)]);
                     if let Err(error) = apply::stop(&self.pool, name, &diverged.to_string()).await {
                         tracing::warn!(%error, "the reason could not be recorded");
                     }
@@ -135,7 +154,11 @@ impl Inbox {
     }
 
     async fn work_on(&self, delivered: &mut mpsc::Receiver<Envelope>, stop: &CancellationToken) -> Result<(), End> {
-        let (cursor, _) = apply::read_cursor(&self.pool, self.consumer.producer()).await?;
+        let (cursor, stopped) = apply::read_cursor(&self.pool, self.consumer.producer()).await?;
+        self.stopped.record(i64::from(stopped.is_some()), &[KeyValue::new("producer", self.consumer.producer())]);
+        if stopped.is_some() {
+            return Err(End::StandsStill);
+        }
         let mut order = Order::after(cursor);
         let mut renewed = Instant::now();
         let mut head_checked = None::<Instant>;
@@ -144,6 +167,7 @@ impl Inbox {
         loop {
             if head_checked.is_none_or(|at| at.elapsed() >= HEAD_CHECK)
                 || hole_since.is_some_and(|since: Instant| since.elapsed() >= HOLE_PATIENCE)
+                || order.met_another_epoch()
             {
                 self.heal(&mut order).await?;
                 head_checked = Some(Instant::now());
@@ -159,9 +183,7 @@ impl Inbox {
                     if count == 0 {
                         return Err(End::Failed(Error::Unavailable("the subscription")));
                     }
-                    for event in received.drain(..) {
-                        order.offer(event)?;
-                    }
+                    received.drain(..).for_each(|event| order.offer(event));
                 }
                 () = tokio::time::sleep(HOLE_PATIENCE) => {}
                 () = stop.cancelled() => return Ok(()),
@@ -181,9 +203,10 @@ impl Inbox {
         while order.cursor().position < head.position {
             let Ok(page) = self.producer.pull(order.cursor().position).await else { return Ok(()) };
             let (before, fetched) = (order.cursor().position, page.len());
-            for event in page {
-                order.offer(event)?;
+            if page.first().is_some_and(|first| first.position > before + 1) {
+                return Err(End::TooOld);
             }
+            page.into_iter().for_each(|event| order.offer(event));
             self.drain(order).await?;
             if order.cursor().position == before {
                 break;
@@ -194,6 +217,37 @@ impl Inbox {
         Ok(())
     }
 
+    /// A consumer that is new, or was away for longer than journals are kept, takes the present versions instead of the events.
+    async fn begin_with_snapshot(&self) {
+        let name = self.consumer.producer();
+        tracing::warn!(producer = name, "the producer's journal no longer goes back to the cursor; the inbox begins with a snapshot");
+        if let Err(error) = reconcile::begin_anew(&self.pool, &self.producer, self.consumer.as_ref()).await {
+            tracing::warn!(producer = name, %error, "the snapshot was not taken");
+        }
+    }
+
+    /// One span for each event, in the trace of whatever caused it: they last as long as the transaction that they share.
+    fn spans(&self, run: &[Envelope]) -> Vec<Span> {
+        run.iter().filter(|event| !event.traceparent.is_empty()).map(|event| self.span(event)).collect()
+    }
+
+    fn span(&self, event: &Envelope) -> Span {
+        let span = tracing::info_span!(
+            "process",
+            otel.name = format!("process ev.{}", event.producer),
+            otel.kind = "consumer",
+            otel.status_code = Empty,
+            messaging.system = "nats",
+            messaging.operation.name = "process",
+            messaging.operation.type = "process",
+            messaging.destination.name = format!("ev.{}", event.producer),
+            messaging.message.id = event.event_id,
+        );
+        let at = event.at.as_ref().and_then(clock::from_proto);
+        telemetry::follow_trace(&span, &event.traceparent, at.map(|at| self.clock.since(at)).unwrap_or_default());
+        span
+    }
+
     /// Applies everything that is next.
     async fn drain(&self, order: &mut Order) -> Result<(), End> {
         let mut limit = RUN;
@@ -201,7 +255,14 @@ impl Inbox {
         loop {
             let run = order.run(limit)?;
             let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
-            match apply::apply(&self.pool, self.consumer.as_ref(), order.cursor(), &run).await {
+            let spans = self.spans(&run);
+            let applying = apply::apply(&self.pool, self.consumer.as_ref(), order.cursor(), &run);
+            let applied = applying.instrument(spans.first().cloned().unwrap_or_else(Span::none)).await;
+            if applied.is_err() {
+                spans.iter().for_each(|span| _ = span.record("otel.status_code", "ERROR"));
+            }
+            drop(spans);
+            match applied {
                 Ok(Applied::Done) => {
                     order.advance(last);
                     failures = 0;
@@ -214,7 +275,9 @@ impl Inbox {
                     failures += u32::from(run.len() == 1);
                     tracing::warn!(producer = self.consumer.producer(), position = first.position, %error, failures, "an event was not applied");
                     if failures >= TRIES {
-                        apply::park(&self.pool, self.consumer.producer(), first, &error).await?;
+                        if !apply::park(&self.pool, self.consumer.producer(), order.cursor(), first, &error).await? {
+                            return Err(End::Superseded);
+                        }
                         self.parked.add(1, &[KeyValue::new("producer", self.consumer.producer())]);
                         order.advance(first);
                         failures = 0;

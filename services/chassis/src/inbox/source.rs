@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::{self, consumer};
 use futures_util::StreamExt;
 use portico_proto::events::v1::events_service_client::EventsServiceClient;
-use portico_proto::events::v1::{Envelope, GetHeadRequest, GetHeadResponse, PullRequest};
+use portico_proto::events::v1::{Envelope, GetHeadRequest, GetHeadResponse, PullRequest, SnapshotRequest, SnapshotResponse};
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,12 @@ impl Producer {
     pub(super) async fn pull(&self, after_position: i64) -> Result<Vec<Envelope>, Error> {
         let request = peers::own(PullRequest { after_position }, Deadline::within(PATIENCE))?;
         Ok(self.client.clone().pull(request).await.map_err(|status| Error::from_status(&status))?.into_inner().events)
+    }
+
+    /// One page of aggregates after an id; the first page for an empty one.
+    pub(super) async fn snapshot(&self, after: &str) -> Result<SnapshotResponse, Error> {
+        let request = peers::own(SnapshotRequest { after_aggregate_id: after.to_owned() }, Deadline::within(PATIENCE))?;
+        Ok(self.client.clone().snapshot(request).await.map_err(|status| Error::from_status(&status))?.into_inner())
     }
 }
 

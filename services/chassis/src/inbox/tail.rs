@@ -19,6 +19,9 @@ const HOLE_PATIENCE: Duration = Duration::from_millis(200);
 /// How often the producer is asked for its head.
 const HEAD_CHECK: Duration = Duration::from_secs(2);
 
+/// Everything is read again.
+const RESTORED: Error = Error::Unavailable("the producer's journal was restored");
+
 /// Hears of events in order, each once; `None` when there may be a gap and everything should be read again.
 pub trait Tail: Send + Sync + 'static {
     /// The next event, or a gap.
@@ -70,7 +73,6 @@ impl Follower {
     }
 
     async fn work(&self, delivered: &mut mpsc::Receiver<Envelope>) -> Result<(), Error> {
-        let diverged = |_| Error::Unavailable("the producer's journal was restored");
         let mut order = Order::after(self.present_head().await?);
         let mut head_checked = Instant::now();
         let mut hole_since: Option<Instant> = None;
@@ -82,32 +84,38 @@ impl Follower {
                         return Err(Error::Unavailable("the subscription"));
                     }
                     for event in received.drain(..) {
-                        order.offer(event).map_err(diverged)?;
+                        order.offer(event);
                     }
                 }
                 () = tokio::time::sleep(HOLE_PATIENCE) => {}
             }
             let hole_is_old = hole_since.is_some_and(|since| since.elapsed() >= HOLE_PATIENCE);
-            if hole_is_old || head_checked.elapsed() >= HEAD_CHECK {
+            if hole_is_old || order.met_another_epoch() || head_checked.elapsed() >= HEAD_CHECK {
                 head_checked = Instant::now();
-                // A producer that is away is asked again later; the broker may still deliver.
-                if let Ok(head) = self.producer.head(order.cursor()).await
-                    && head.position > order.cursor().position
-                    && let Ok(page) = self.producer.pull(order.cursor().position).await
-                {
-                    for event in page {
-                        order.offer(event).map_err(diverged)?;
-                    }
-                }
+                self.heal(&mut order).await?;
             }
             loop {
-                let run = order.run(BUFFER).map_err(diverged)?;
+                let run = order.run(BUFFER).map_err(|_| RESTORED)?;
                 let Some(last) = run.last() else { break };
                 run.iter().for_each(|event| self.tail.hear(Some(event)));
                 order.advance(last);
             }
             hole_since = order.has_hole().then(|| hole_since.unwrap_or_else(Instant::now));
         }
+    }
+
+    /// Fetches what is missing. A producer that is away is asked again later; the broker may still deliver.
+    async fn heal(&self, order: &mut Order) -> Result<(), Error> {
+        let Ok(head) = self.producer.head(order.cursor()).await else { return Ok(()) };
+        if !order.cursor().epoch.is_empty() && (head.epoch != order.cursor().epoch || !head.matches) {
+            return Err(RESTORED);
+        }
+        if head.position > order.cursor().position
+            && let Ok(page) = self.producer.pull(order.cursor().position).await
+        {
+            page.into_iter().for_each(|event| order.offer(event));
+        }
+        Ok(())
     }
 
     /// Begins with what happens from now on. The event at the head is not known, so the first one is taken without its predecessor's proof.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::Outcome;
@@ -15,6 +16,8 @@ use super::entry::Entry;
 use crate::db::Db;
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::fair::{Share, Shares, Turns};
+use crate::ids::PortalId;
 use crate::run::{Phase, Tasks};
 
 /// Entries in one transaction: more would hold the head lock longer than the gain of a bigger batch is worth.
@@ -49,6 +52,8 @@ pub struct JournalSignals {
 }
 
 struct Group<W> {
+    /// Its place in the mailbox, until it is answered.
+    _share: Share,
     entries: Vec<Entry<W>>,
     deadline: Deadline,
     answer: oneshot::Sender<Result<Vec<Outcome>, Error>>,
@@ -57,12 +62,13 @@ struct Group<W> {
 /// Appends entries. Cheap to clone.
 pub struct Journal<W> {
     mailbox: mpsc::Sender<Group<W>>,
+    places: Shares,
     signals: JournalSignals,
 }
 
 impl<W> Clone for Journal<W> {
     fn clone(&self) -> Self {
-        Self { mailbox: self.mailbox.clone(), signals: self.signals.clone() }
+        Self { mailbox: self.mailbox.clone(), places: self.places.clone(), signals: self.signals.clone() }
     }
 }
 
@@ -73,7 +79,7 @@ impl<W: Writes> Journal<W> {
         let signals = JournalSignals::default();
         let writer = Writer { db, conn: None, signals: signals.clone() };
         tasks.spawn(Phase::Journal, "journal", move |stop| writer.run(inbox, stop));
-        Self { mailbox, signals }
+        Self { mailbox, places: Shares::new(MAILBOX), signals }
     }
 
     /// Commits `entries`, in order and in one transaction, and says what became of each. Each entry stands for itself: one that loses a
@@ -82,9 +88,14 @@ impl<W: Writes> Journal<W> {
     /// `Overloaded` when too much waits, `Unavailable` when the database is away: in both cases nothing was written.
     pub async fn append(&self, entries: Vec<Entry<W>>, deadline: Deadline) -> Result<Vec<Outcome>, Error> {
         let (answer, answered) = oneshot::channel();
-        let group = Group { entries, deadline, answer };
-        self.mailbox.try_send(group).map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(1) })?;
-        answered.await.map_err(|_| Error::Unavailable("the journal ended"))?
+        let span = commit_span(entries.len());
+        let overloaded = || Error::Overloaded { retry_after: Duration::from_secs(1) };
+        // There are as many places as the mailbox has: who has one is taken in. A portal that fills its share waits for itself.
+        let portal = entries.first().map_or("", |entry| entry.portal.as_str());
+        let share = self.places.take(portal).ok_or_else(overloaded)?;
+        let group = Group { _share: share, entries, deadline, answer };
+        self.mailbox.try_send(group).map_err(|_| overloaded())?;
+        answered.instrument(span).await.map_err(|_| Error::Unavailable("the journal ended"))?
     }
 
     /// Commits one entry; conflicts become errors. For a new aggregate, which nobody else can hold.
@@ -98,6 +109,22 @@ impl<W: Writes> Journal<W> {
     }
 }
 
+/// The commit in the trace of whoever waits for it; several callers' commits are one transaction.
+fn commit_span(entries: usize) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    tracing::info_span!(
+        "commit",
+        otel.name = "COMMIT journal",
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        db.collection.name = "journal",
+        db.operation.name = "COMMIT",
+        db.operation.batch.size = entries,
+    )
+}
+
 struct Writer {
     db: Db,
     conn: Option<PgConnection>,
@@ -106,17 +133,28 @@ struct Writer {
 
 impl Writer {
     async fn run<W: Writes>(mut self, mut inbox: mpsc::Receiver<Group<W>>, stop: CancellationToken) {
-        let mut waiting = Vec::with_capacity(BATCH);
+        let (mut arrived, mut waiting) = (Vec::with_capacity(BATCH), Turns::default());
         loop {
-            let received = tokio::select! {
-                biased;
-                received = inbox.recv_many(&mut waiting, BATCH) => received,
-                () = stop.cancelled() => { inbox.close(); inbox.recv_many(&mut waiting, BATCH).await }
-            };
-            if received == 0 {
-                break;
+            if waiting.is_empty() {
+                let received = tokio::select! {
+                    biased;
+                    received = inbox.recv_many(&mut arrived, MAILBOX) => received,
+                    () = stop.cancelled() => { inbox.close(); inbox.recv_many(&mut arrived, MAILBOX).await }
+                };
+                if received == 0 {
+                    break;
+                }
             }
-            self.serve(std::mem::take(&mut waiting)).await;
+            // Whoever came during the last commit takes turns with those who wait from before.
+            while let Ok(group) = inbox.try_recv() {
+                arrived.push(group);
+            }
+            for group in arrived.drain(..) {
+                let portal = group.entries.first().map(|entry| entry.portal.clone());
+                waiting.push(portal.as_ref().map_or("", PortalId::as_str), group);
+            }
+            let batch = next_batch(&mut waiting);
+            self.commit(batch).await;
         }
         if let Some(conn) = self.conn.take() {
             // The server notices a closed connection by itself; a failure to say goodbye changes nothing.
@@ -124,28 +162,10 @@ impl Writer {
         }
     }
 
-    /// Commits groups in batches of at most [`BATCH`] entries.
-    async fn serve<W: Writes>(&mut self, groups: Vec<Group<W>>) {
-        let mut batch: Vec<Group<W>> = Vec::new();
-        let mut size = 0;
-        for group in groups {
-            if group.deadline.is_over() {
-                let _ = group.answer.send(Err(Error::Deadline));
-                continue;
-            }
-            if size > 0 && size + group.entries.len() > BATCH {
-                self.commit(std::mem::take(&mut batch)).await;
-                size = 0;
-            }
-            size += group.entries.len();
-            batch.push(group);
-        }
-        if !batch.is_empty() {
-            self.commit(batch).await;
-        }
-    }
-
     async fn commit<W: Writes>(&mut self, groups: Vec<Group<W>>) {
+        if groups.is_empty() {
+            return;
+        }
         let result = self.try_commit(&groups).await;
         match result {
             Ok(outcomes) => answer_each(groups, outcomes),
@@ -226,6 +246,28 @@ impl Writer {
         tx.rollback().await?;
         Ok(found)
     }
+}
+
+/// Takes groups in turns until [`BATCH`] entries are full; what came too late leaves before it costs anything.
+fn next_batch<W>(waiting: &mut Turns<Group<W>>) -> Vec<Group<W>> {
+    let (mut batch, mut size) = (Vec::new(), 0);
+    while size < BATCH
+        && let Some(group) = waiting.pop()
+    {
+        if group.deadline.is_over() {
+            // A caller who no longer waits is not disappointed.
+            let _ = group.answer.send(Err(Error::Deadline));
+            continue;
+        }
+        if size > 0 && size + group.entries.len() > BATCH {
+            let portal = group.entries.first().map(|entry| entry.portal.clone());
+            waiting.put_back(portal.as_ref().map_or("", PortalId::as_str), group);
+            break;
+        }
+        size += group.entries.len();
+        batch.push(group);
+    }
+    batch
 }
 
 fn answer_each<W>(groups: Vec<Group<W>>, outcomes: Vec<Outcome>) {

@@ -201,6 +201,11 @@ impl Consumer for Ear {
         }
         Ok(())
     }
+
+    async fn outdate(&self, conn: &mut PgConnection) -> Result<(), Error> {
+        sqlx::query("INSERT INTO outdated DEFAULT VALUES").execute(conn).await?;
+        Ok(())
+    }
 }
 
 /// A consumer of the toy service's events, with a database of its own.
@@ -208,6 +213,7 @@ pub struct Listener {
     pub boot: Boot<NoConfig>,
     pub foundation: Foundation<()>,
     pub poison: Arc<Mutex<Option<String>>>,
+    pub grpc: std::net::SocketAddr,
 }
 
 impl Listener {
@@ -217,7 +223,23 @@ impl Listener {
         let poison = Arc::new(Mutex::new(None));
         let ear = Arc::new(Ear { poison: poison.clone() });
         inbox::start(&boot, &foundation.db, &foundation.peers, foundation.nats.clone(), ear).unwrap();
-        Self { boot, foundation, poison }
+        let grpc = portico_chassis::grpc::Server::new(portico_chassis::events::PERMISSIONS)
+            .add(inbox::service(&boot, &foundation.db))
+            .serve(&boot)
+            .await
+            .unwrap();
+        Self { boot, foundation, poison, grpc }
+    }
+
+    /// How often copies were made stale.
+    pub async fn outdated(&self) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM outdated").fetch_one(self.foundation.db.system()).await.unwrap()
+    }
+
+    /// Aggregates and versions that a snapshot told.
+    pub async fn versions(&self) -> Vec<(Uuid, i64)> {
+        let sql = "SELECT aggregate_id, version FROM heard WHERE position = 0";
+        sqlx::query_as(sql).fetch_all(self.foundation.db.system()).await.unwrap()
     }
 
     /// The positions that were heard, in the order of their effect.

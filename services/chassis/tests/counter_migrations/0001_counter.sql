@@ -12,3 +12,8 @@ CREATE TABLE heard (
     version bigint NOT NULL
 );
 SELECT portico_share('heard');
+
+CREATE TABLE outdated (
+    at timestamptz NOT NULL DEFAULT now()
+);
+SELECT portico_share('outdated');

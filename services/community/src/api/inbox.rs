@@ -29,16 +29,20 @@ impl Consumer for IdentityEvents {
         person::mark_known(conn, &marks).await
     }
 
+    async fn outdate(&self, conn: &mut Connection) -> Result<(), Error> {
+        person::outdate(conn).await
+    }
+
     fn applied(&self) {
         self.wake.notify_one();
     }
 }
 
-/// A person of whom something new was told. An unknown variant about a person marks too.
+/// A person of whom something new was told. An unknown variant about a person marks too, and so does a snapshot.
 fn mark(envelope: &Envelope) -> Option<PersonMark> {
-    let changed = match envelope.body.as_ref()?.body.as_ref()? {
-        Body::Identity(IdentityEvent { event: Some(Event::PersonChanged(changed)) }) => changed.person_id.as_str(),
-        Body::Identity(IdentityEvent { event: None }) if envelope.aggregate_kind == "person" => envelope.aggregate_id.as_str(),
+    let changed = match envelope.body.as_ref().and_then(|body| body.body.as_ref()) {
+        Some(Body::Identity(IdentityEvent { event: Some(Event::PersonChanged(changed)) })) => changed.person_id.as_str(),
+        None | Some(Body::Identity(IdentityEvent { event: None })) if envelope.aggregate_kind == "person" => envelope.aggregate_id.as_str(),
         _ => return None,
     };
     Some(PersonMark { portal: envelope.portal.clone(), id: changed.parse().ok()?, version: envelope.version })

@@ -37,6 +37,12 @@ pub async fn mark_known(conn: &mut Connection, marks: &[PersonMark]) -> Result<(
     if dirty.is_empty() { Ok(()) } else { keeper::mark(conn, KIND, &dirty).await }
 }
 
+/// Makes every copy stale: identity's facts may be older than the copies now.
+pub async fn outdate(conn: &mut Connection) -> Result<(), Error> {
+    let copies = store::person::outdate(conn).await?;
+    if copies.is_empty() { Ok(()) } else { keeper::mark(conn, KIND, &copies).await }
+}
+
 /// Fetches people from identity; a person who is gone there is forgotten here (erasure).
 pub struct PersonKeeper {
     /// The database.

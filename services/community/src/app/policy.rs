@@ -1,6 +1,7 @@
 //! The community's part of a portal's settings document.
 
-use portico_chassis::settings::FromDocument;
+use portico_chassis::error::FieldError;
+use portico_chassis::settings::{Check, FromDocument};
 
 /// What the settings say about the community.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,5 +27,10 @@ impl FromDocument for Policy {
             topics_per_hour: number("/limits/topics_per_hour_per_person", TOPICS_PER_HOUR),
             posts_per_hour: number("/limits/comments_per_hour_per_person", POSTS_PER_HOUR),
         }
+    }
+
+    fn problems(document: &serde_json::Value) -> Vec<FieldError> {
+        let check = Check::of(document).flag("features.community").count("limits.topics_per_hour_per_person");
+        check.count("limits.comments_per_hour_per_person").done()
     }
 }

@@ -4,6 +4,7 @@ use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::codes;
 use crate::domain::ids::PersonId;
@@ -60,4 +61,9 @@ pub async fn one(conn: &mut PortalConn, portal: &PortalId, id: PersonId) -> Resu
         .fetch_optional(&mut **conn)
         .await?;
     Ok(row.map(|(name, role)| Byline { id, name, role: codes::role(Some(&role)) }))
+}
+
+/// Takes the version of every copy back to 0, so that whatever their owner says now replaces it; returns portal, id and version.
+pub async fn outdate(conn: &mut PgConnection) -> Result<Vec<(String, Uuid, i64)>, Error> {
+    Ok(sqlx::query_as("UPDATE person SET version = 0 RETURNING portal, id, version").fetch_all(conn).await?)
 }

@@ -16,7 +16,7 @@ use crate::kit::{PORTAL, World, agent, alice, bob, change, code, fresh, topic, w
 /// Puts `content` where the gateway would and signs a ticket for `who`.
 async fn upload(world: &World, who: &Person, name: &str, content: &str) -> UploadTicket {
     let id = Uuid::now_v7();
-    let blobs = Blobs::open(&format!("file://{}", world.stage.path("blobs").display())).unwrap();
+    let blobs = Blobs::folder(&world.stage.path("blobs")).unwrap();
     let bytes: Result<_, std::io::Error> = Ok(content.to_owned().into());
     blobs.put(&format!("staging/{id}"), futures_util::stream::iter([bytes]), 1000).await.unwrap();
     let upload = Upload {

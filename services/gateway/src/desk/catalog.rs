@@ -5,7 +5,7 @@ use portico_proto::tickets::v1 as proto;
 
 use super::view::{Catalog, Column};
 use crate::error::{Answer, Problem};
-use crate::portal::posted::{Posted, errors_of};
+use crate::portal::posted::Posted;
 use crate::portal::view::form::Form;
 use crate::portal::view::ui::Choice;
 use crate::portal::visit::Visit;
@@ -79,7 +79,7 @@ pub async fn add(posted: Posted) -> Answer<Response> {
     } else {
         match create(&posted).await {
             Ok(()) => return Ok(visit.go_saying(&format!("{}/admin/catalog", visit.l.portal.desk), "Added.")),
-            Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
+            Err(problem) => posted.fault(&mut form, problem)?,
         }
     }
     let page = shown(visit.clone(), form.clone()).await?;

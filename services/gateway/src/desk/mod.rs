@@ -1,6 +1,11 @@
 //! The agents' and administrators' pages. What is not theirs does not exist for customers: 404.
 
+pub mod announcements;
+pub mod articles;
+pub mod audience;
 pub mod catalog;
+pub mod editor_view;
+pub mod moderation;
 pub mod people;
 pub mod queue;
 pub mod settings;
@@ -27,6 +32,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/desk/{portal}/tickets/{number}/reply", post(ticket::reply))
         .route("/desk/{portal}/tickets/{number}/take", post(ticket::take))
         .route("/desk/{portal}/tickets/{number}/update", post(ticket::update))
+        .merge(content())
         .route("/desk/{portal}/admin/people", get(people::page).post(people::invite))
         .route("/desk/{portal}/admin/people/{id}", post(people::change))
         .route("/desk/{portal}/admin/invitations/{id}/resend", post(people::resend))
@@ -37,4 +43,19 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .layer(axum::extract::DefaultBodyLimit::max(FORM_BYTES))
         .layer(axum::middleware::from_fn_with_state(state.clone(), refusal::pages))
         .layer(axum::middleware::from_fn_with_state(state.clone(), crate::session_layer::keep))
+}
+
+/// What the team publishes, and what people report.
+fn content() -> Router<AppState> {
+    Router::new()
+        .route("/desk/{portal}/articles", get(articles::list))
+        .route("/desk/{portal}/articles/new", get(articles::new_page).post(articles::create))
+        .route("/desk/{portal}/articles/{slug}", get(articles::edit_page).post(articles::update))
+        .route("/desk/{portal}/announcements", get(announcements::list))
+        .route("/desk/{portal}/announcements/new", get(announcements::new_page).post(announcements::create))
+        .route("/desk/{portal}/announcements/{id}", get(announcements::edit_page).post(announcements::update))
+        .route("/desk/{portal}/moderation", get(moderation::page))
+        .route("/desk/{portal}/moderation/{id}/keep", post(moderation::keep))
+        .route("/desk/{portal}/moderation/{id}/lock", post(moderation::lock))
+        .route("/desk/{portal}/moderation/{id}/remove", post(moderation::remove))
 }

@@ -10,7 +10,7 @@ use super::view::{Account, Invitation, People};
 use crate::error::{Answer, Problem};
 use crate::portal::home::first;
 use crate::portal::news::next;
-use crate::portal::posted::{Posted, errors_of};
+use crate::portal::posted::Posted;
 use crate::portal::sign_up::check_email;
 use crate::portal::view::form::Form;
 use crate::portal::view::ui::Choice;
@@ -130,7 +130,7 @@ pub async fn invite(posted: Posted) -> Answer<Response> {
         });
         match visit.call.peers().invitations().create_invitation(request).await.map_err(Problem::from) {
             Ok(_) => return Ok(visit.go_saying(&url(visit), &format!("The invitation to {} is on its way.", posted.trimmed("email")))),
-            Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
+            Err(problem) => posted.fault(&mut form, problem)?,
         }
     }
     let page = shown(visit.clone(), form.clone(), Asked::default()).await?;
@@ -178,7 +178,7 @@ pub async fn change(Path((_, id)): Path<(String, String)>, posted: Posted) -> An
         Ok(_) => Ok(visit.go_saying(&url(visit), "Saved.")),
         Err(problem) => {
             let mut form = posted.again();
-            form.errors = errors_of(&problem).ok_or(problem)?;
+            posted.fault(&mut form, problem)?;
             let page = shown(visit.clone(), form.clone(), Asked::default()).await?;
             posted.show_again(form, |visit, _| People { l: visit.layout("people"), ..page })
         }

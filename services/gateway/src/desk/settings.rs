@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::view::{Policy, Settings};
 use crate::error::{Answer, Problem};
-use crate::portal::posted::{Posted, errors_of};
+use crate::portal::posted::Posted;
 use crate::portal::view::form::{Form, FormError};
 use crate::portal::view::ui::Choice;
 use crate::portal::visit::Visit;
@@ -72,13 +72,17 @@ fn shown(visit: Visit, form: Form, etag: String) -> Settings {
 }
 
 fn filled(mut form: Form, document: &Value) -> Form {
+    let time = |pointer: &str| match document.pointer(pointer) {
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_i64).map(duration).collect::<Vec<_>>().join(", "),
+        Some(value) => value.as_i64().map(duration).unwrap_or_default(),
+        None => String::new(),
+    };
     let text = |pointer: &str| match document.pointer(pointer) {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
-    form = form.with("accent", text("/branding/accent")).with("waiting_reminder_seconds", text("/timers/waiting_reminder_seconds"));
+    form = form.with("accent", text("/branding/accent")).with("waiting_reminder_seconds", time("/timers/waiting_reminder_seconds"));
     for (pointer, name, _) in SWITCHES {
         form = form.with(name, text(pointer));
     }
@@ -86,7 +90,7 @@ fn filled(mut form: Form, document: &Value) -> Form {
         form = form.with(name, text(&format!("/policies/{name}")));
     }
     for name in TIMERS {
-        form = form.with(name, text(&format!("/timers/{name}")));
+        form = form.with(name, time(&format!("/timers/{name}")));
     }
     form
 }
@@ -114,18 +118,40 @@ pub async fn save(posted: Posted) -> Answer<Response> {
         Ok(_) => Ok(visit.go_saying(&format!("{}/admin/settings", visit.l.portal.desk), "The settings are saved.")),
         Err(problem) => {
             let mut form = posted.again();
-            form.errors = errors_of(&problem).ok_or(problem)?;
+            posted.fault(&mut form, problem)?;
             posted.show_again(form, again)
         }
     }
 }
 
+/// Units of time: seconds in one, and its names; the first is the one that is shown.
+const UNITS: [(i64, [&str; 3]); 4] =
+    [(86_400, ["day", "days", "d"]), (3_600, ["hour", "hours", "h"]), (60, ["minute", "minutes", "min"]), (1, ["second", "seconds", "s"])];
+
+/// A time in the largest unit that tells it without a fraction: "3 days", "36 hours".
+fn duration(seconds: i64) -> String {
+    let (count, [one, many, _]) = UNITS
+        .iter()
+        .find(|(unit, _)| seconds != 0 && seconds % unit == 0)
+        .map_or((seconds, UNITS[3].1), |(unit, names)| (seconds / unit, *names));
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// What was typed as a time, in seconds; a number alone is meant so.
+fn seconds(text: &str) -> Option<i64> {
+    let text = text.trim().to_lowercase();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (count, unit) = (digits.parse::<i64>().ok()?, unit.trim());
+    let factor = if unit.is_empty() { 1 } else { UNITS.iter().find(|(_, names)| names.contains(&unit))?.0 };
+    count.checked_mul(factor)
+}
+
 fn patch(posted: &Posted) -> Result<Value, Vec<FormError>> {
     let mut errors = Vec::new();
     let mut number = |name: &str, text: &str| {
-        let read = text.trim().replace([',', ' '], "").parse::<i64>().ok().filter(|seconds| *seconds >= 0);
+        let read = seconds(text);
         if read.is_none() {
-            errors.push(FormError { field: name.to_owned(), message: "Enter a number of seconds".into() });
+            errors.push(FormError { field: name.to_owned(), message: "Enter a time, such as 3 days or 36 hours".into() });
         }
         read.unwrap_or_default()
     };
@@ -160,10 +186,21 @@ mod tests {
     #[test]
     fn the_form_shows_the_document() {
         let document = json!({"branding": {"accent": "#123456"}, "features": {"community": true}, "policies": {"survey": "ask"},
-            "timers": {"waiting_reminder_seconds": [1, 2], "auto_close_seconds": 0}});
+            "timers": {"waiting_reminder_seconds": [86400, 129600], "auto_close_seconds": 0}});
         let form = filled(Form::default(), &document);
         assert_eq!(form.value("accent"), "#123456");
         assert_eq!((form.value("community"), form.value("survey")), ("true", "ask"));
-        assert_eq!((form.value("waiting_reminder_seconds"), form.value("auto_close_seconds")), ("1, 2", "0"));
+        assert_eq!((form.value("waiting_reminder_seconds"), form.value("auto_close_seconds")), ("1 day, 36 hours", "0 seconds"));
+    }
+
+    #[test]
+    fn times_are_written_as_people_say_them() {
+        for (text, expected) in [("3 days", 259_200), ("36h", 129_600), ("1 Minute", 60), ("45", 45), ("0", 0), ("2 s", 2)] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for wrong in ["", "soon", "3 moons", "-1", "1.5 days", "99999999999999999 days"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+        assert_eq!([duration(259_200), duration(3_600), duration(90)], ["3 days", "1 hour", "90 seconds"].map(str::to_owned));
     }
 }

@@ -3,32 +3,39 @@
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use portico_proto::tickets::v1 as proto;
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::queue::{Asked, panes};
 use super::view::Ticket;
 use crate::error::{Answer, Problem};
 use crate::portal::home::first;
 use crate::portal::map;
-use crate::portal::posted::{Posted, errors_of};
+use crate::portal::posted::Posted;
 use crate::portal::request::{Case, Numbered, read, refused};
 use crate::portal::view::form::Form;
-use crate::portal::view::layout::capital;
+use crate::portal::view::layout::{capital, percent_encode};
 use crate::portal::view::ticket::Row;
 use crate::portal::view::ui::{Choice, Person};
 use crate::portal::visit::Visit;
 
 /// The ticket beside its queue.
-pub async fn page(visit: Visit, Path((_, number)): Numbered, Query(asked): Query<Asked>) -> Answer<Response> {
+pub async fn page(visit: Visit, Path((_, number)): Numbered, Query(asked): Query<Asked>, Query(from): Query<From>) -> Answer<Response> {
     visit.staff()?;
     let form = visit.form();
-    let ticket = shown(&visit, &number).await?;
+    let ticket = shown(&visit, &number, &from.thread).await?;
     let page = panes(&visit, &asked, Some(ticket), form).await?;
     visit.show(&page)
 }
 
-async fn shown(visit: &Visit, number: &str) -> Answer<Ticket> {
-    let case = read(visit, number).await?;
+/// Where the conversation is read from.
+#[derive(Debug, Default, Deserialize)]
+pub struct From {
+    #[serde(default)]
+    thread: String,
+}
+
+async fn shown(visit: &Visit, number: &str, from: &str) -> Answer<Ticket> {
+    let case = read(visit, number, from).await?;
     let portal = visit.portal();
     let (mut agents, mut groups, mut catalog) = (visit.call.peers().catalog(), visit.call.peers().catalog(), visit.call.peers().catalog());
     let (agents, groups, catalog, others) = tokio::join!(
@@ -52,7 +59,7 @@ fn facts(visit: &Visit, case: &Case) -> Ticket {
     let requester = ticket.requester.clone().unwrap_or_default();
     let name = map::ticket::requester_name(&requester);
     let (due, due_at) = map::ticket::due(ticket, &visit.l.words.ticket, &visit.dates);
-    let shown_elsewhere = ["Submitted by", "Priority", "Handled by"];
+    let shown_elsewhere = ["Number", "Submitted by", "Priority", "Handled by", "Group"];
     let mut facts = map::ticket::facts(ticket, &visit.l, &visit.dates);
     facts.retain(|fact| !shown_elsewhere.contains(&fact.label.as_str()) && fact.label != visit.l.words.Product());
     for fact in facts.iter_mut().filter(|fact| !fact.url.is_empty()) {
@@ -65,6 +72,10 @@ fn facts(visit: &Visit, case: &Case) -> Ticket {
         status: map::ticket::status(ticket),
         verified: ticket.verified,
         entries: map::timeline::entries(&case.items, &visit.l.api, &me, &visit.dates),
+        later: if case.later.is_empty() { String::new() } else { percent_encode(&case.later) },
+        files: case.files.clone(),
+        reasons: map::ticket::REASONS.iter().map(|(key, reason)| Choice::new(*key, capital(map::ticket::reason_word(*reason)))).collect(),
+        may_share: actions.add_collaborator,
         customer: Person { name: name.clone(), team: false, me: false },
         email: requester.email,
         requester: name,
@@ -73,10 +84,8 @@ fn facts(visit: &Visit, case: &Case) -> Ticket {
         may_note: actions.note,
         may_update: actions.update,
         may_take: actions.update && open && !assigned_to_me,
-        reply_statuses: statuses(visit, &actions.reply_statuses),
-        update_statuses: std::iter::once(Choice::new("", ticket.status_label.clone()))
-            .chain(statuses(visit, &actions.update_statuses))
-            .collect(),
+        reply_statuses: map::ticket::distinct(statuses(visit, &actions.reply_statuses)),
+        update_statuses: with_present(ticket, statuses(visit, &actions.update_statuses)),
         priorities: ["low", "normal", "high", "urgent"].map(|key| Choice::new(key, capital(key))).into(),
         props: props(ticket),
         etag: ticket.version.to_string(),
@@ -87,6 +96,17 @@ fn facts(visit: &Visit, case: &Case) -> Ticket {
         due_at,
         ..Ticket::default()
     }
+}
+
+/// The present status first: choosing it changes nothing.
+fn with_present(ticket: &proto::Ticket, others: Vec<Choice>) -> Vec<Choice> {
+    let key = map::ticket::status_key(ticket.status());
+    let all = std::iter::once(Choice::new(key, ticket.status_label.clone())).chain(others.into_iter().filter(|choice| choice.value != key));
+    let mut all = map::ticket::distinct(all.collect());
+    if let Some(present) = all.first_mut() {
+        present.value = String::new();
+    }
+    all
 }
 
 fn props(ticket: &proto::Ticket) -> Form {
@@ -101,13 +121,8 @@ fn props(ticket: &proto::Ticket) -> Form {
 
 /// Statuses in the portal's words.
 fn statuses(visit: &Visit, statuses: &[i32]) -> Vec<Choice> {
-    let copy = visit.call.state.portals().get(&visit.portal());
-    let word = |key: &str| {
-        let set = copy.as_ref().and_then(|portal| portal.settings.pointer(&format!("/status_labels/{key}")).and_then(Value::as_str));
-        set.map_or_else(|| capital(&key.replace('_', " ")), |label| label.replace("{sub_status}", "…"))
-    };
     let keys = statuses.iter().filter_map(|status| proto::Status::try_from(*status).ok()).map(map::ticket::status_key);
-    keys.filter(|key| !key.is_empty()).map(|key| Choice::new(key, word(key))).collect()
+    keys.filter(|key| !key.is_empty()).map(|key| Choice::new(key, visit.status_word(key))).collect()
 }
 
 /// Other tickets of the same requester, newest first.
@@ -134,11 +149,10 @@ fn back(posted: &Posted, number: &str, sentence: &str) -> Response {
 }
 
 async fn again(posted: &Posted, number: &str, problem: Problem) -> Answer<Response> {
-    let errors = errors_of(&problem).ok_or(problem)?;
     let visit = &posted.visit;
     let mut form = posted.again();
-    form.errors = errors;
-    let ticket = shown(visit, number).await?;
+    posted.fault(&mut form, problem)?;
+    let ticket = shown(visit, number, "").await?;
     let asked = Asked { queue: posted.value("queue").to_owned(), ..Asked::default() };
     let page = panes(visit, &asked, Some(ticket), form.clone()).await?;
     posted.show_again(form, |visit, _| super::view::Tickets { l: visit.layout("desk"), ..page })
@@ -169,6 +183,8 @@ async fn send(posted: &Posted, number: &str, internal: bool) -> Answer<()> {
         visibility: if internal { proto::ItemVisibility::Internal } else { proto::ItemVisibility::Public }.into(),
         status: status.into(),
         sub_status: if waiting { posted.trimmed("sub_status") } else { String::new() },
+        reason: if status == proto::Status::Resolved { map::ticket::reason_of(posted.value("reason")) } else { proto::Reason::Unspecified }
+            .into(),
         ..Default::default()
     };
     posted.visit.call.peers().conversation().add_comment(posted.visit.call.grpc(request)).await?;
@@ -225,6 +241,11 @@ fn differences(posted: &Posted, ticket: &proto::Ticket) -> (proto::TicketChanges
         if status == proto::Status::WaitingThirdParty {
             changes.sub_status = posted.trimmed("wait_for");
             paths.push("sub_status".into());
+        }
+        let reason = map::ticket::reason_of(posted.value("new_reason"));
+        if status == proto::Status::Resolved && reason != proto::Reason::Unspecified {
+            changes.reason = reason.into();
+            paths.push("reason".into());
         }
     }
     (changes, paths)

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::portal::view::form::Form;
 use crate::portal::view::layout::Layout;
-use crate::portal::view::request::Collaborator;
+use crate::portal::view::request::{Collaborator, FileRow};
 use crate::portal::view::ticket::{Entry, Fact, Row};
 use crate::portal::view::ui::{Choice, Person, Status, Tab, When};
 
@@ -51,6 +51,14 @@ pub struct Ticket {
     pub verified: bool,
     /// The conversation with its internal notes, oldest first.
     pub entries: Vec<Entry>,
+    /// Where the conversation goes on, as a part of an address; or empty.
+    pub later: String,
+    /// The first of its files.
+    pub files: Vec<FileRow>,
+    /// Why it may be resolved.
+    pub reasons: Vec<Choice>,
+    /// Whether the reader may share it.
+    pub may_share: bool,
     /// The requester's name.
     pub requester: String,
     /// The requester's address.

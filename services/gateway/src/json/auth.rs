@@ -1,16 +1,18 @@
 //! Getting in and out. The answers of a program's sign-in are tokens; a browser's pages use the cookie.
 
 use axum::Json;
-use axum::response::Response;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use portico_proto::identity::v1 as proto;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Captcha, accepted, created, nothing, text};
+use super::proofs::{Captcha, LinkToken};
+use super::shared::{accepted, created, nothing, text};
 use super::user::User;
-use crate::call::Api;
+use crate::call::{Api, Call};
 use crate::error::Answer;
 use crate::extract::{Body, MaybeBody};
 use crate::json_body;
@@ -34,7 +36,8 @@ json_body! {
     /// Registers by a one-time link.
     pub struct Register {
         /// From an invite, auto-invite or sign-up mail.
-        pub token: String,
+        #[schema(value_type = String)]
+        pub token: LinkToken,
         /// 15 characters to 1,024 bytes.
         #[schema(min_length = 15, max_length = 1024)]
         pub password: String,
@@ -85,7 +88,8 @@ json_body! {
     /// Sets a new password by a link.
     pub struct ConfirmReset {
         /// From the mail.
-        pub token: String,
+        #[schema(value_type = String)]
+        pub token: LinkToken,
         /// 15 characters to 1,024 bytes.
         #[schema(min_length = 15, max_length = 1024)]
         pub password: String,
@@ -96,7 +100,8 @@ json_body! {
     /// Proves an address.
     pub struct ConfirmAddress {
         /// From the mail.
-        pub token: String,
+        #[schema(value_type = String)]
+        pub token: LinkToken,
     }
 }
 
@@ -158,19 +163,20 @@ async fn register(Api(call): Api, Body(body): Body<Register>) -> Answer<Response
     let request = call.grpc(proto::RegisterRequest {
         portal: call.portal(),
         request_id: call.request_id(),
-        token: body.token,
+        token: body.token.0,
         password: body.password,
         name: text(body.name),
         client: Some(call.client(false)),
     });
     let answer = call.peers().accounts().register(request).await?.into_inner();
-    Ok(created(SignedIn::try_from(answer)?))
+    let device = Call::device_cookie(&answer);
+    Ok(with_device(created(SignedIn::try_from(answer)?), device))
 }
 
 /// Signs in with address and password.
 #[utoipa::path(post, path = "/api/v1/portals/{portal}/auth/login", tag = "auth", params(("portal" = String, Path)),
     request_body = Login, responses((status = 200, body = SignedIn)))]
-async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Json<SignedIn>> {
+async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Response> {
     call.limit_credentials()?;
     let request = call.grpc(proto::LoginRequest {
         portal: call.portal(),
@@ -180,7 +186,16 @@ async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Json<SignedIn>
         client: Some(call.client(false)),
     });
     let answer = call.peers().sessions().login(request).await?.into_inner();
-    Ok(Json(answer.try_into()?))
+    let device = Call::device_cookie(&answer);
+    Ok(with_device(Json(SignedIn::try_from(answer)?).into_response(), device))
+}
+
+/// A client that keeps cookies is a known device from now on.
+fn with_device(mut response: Response, device: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = device {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Exchanges a refresh token for the next one; a used one ends the session.
@@ -204,8 +219,11 @@ async fn refresh(Api(call): Api, Body(body): Body<Refresh>) -> Answer<Json<Signe
 async fn logout(Api(call): Api, MaybeBody(body): MaybeBody<Logout>) -> Answer<Response> {
     let request = call.grpc(proto::LogoutRequest { portal: call.portal(), request_id: call.request_id(), all: body.all.unwrap_or(false) });
     call.peers().sessions().logout(request).await?;
-    call.forget_session();
-    Ok(nothing())
+    let mut response = nothing();
+    if let Some(cookie) = call.renewed_cookie() {
+        response.headers_mut().append(axum::http::header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Asks for a password reset mail. The answer is always the same.
@@ -231,7 +249,7 @@ async fn confirm_reset(Api(call): Api, Body(body): Body<ConfirmReset>) -> Answer
     let request = call.grpc(proto::ConfirmPasswordResetRequest {
         portal: call.portal(),
         request_id: call.request_id(),
-        token: body.token,
+        token: body.token.0,
         password: body.password,
     });
     call.peers().accounts().confirm_password_reset(request).await?;
@@ -243,7 +261,7 @@ async fn confirm_reset(Api(call): Api, Body(body): Body<ConfirmReset>) -> Answer
     request_body = ConfirmAddress, responses((status = 204)))]
 async fn confirm(Api(call): Api, Body(body): Body<ConfirmAddress>) -> Answer<Response> {
     call.limit_credentials()?;
-    let request = call.grpc(proto::ConfirmAddressRequest { portal: call.portal(), request_id: call.request_id(), token: body.token });
+    let request = call.grpc(proto::ConfirmAddressRequest { portal: call.portal(), request_id: call.request_id(), token: body.token.0 });
     call.peers().accounts().confirm_address(request).await?;
     Ok(nothing())
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Byline, Named, Page, created, filled, text};
+use super::shared::{Byline, Named, Page, created, filled, resource_by_content, text};
 use crate::call::{Api, Call};
 use crate::error::{Answer, Problem};
 use crate::extract::{Body, PageParams, Params};
@@ -125,13 +125,14 @@ fn whole<T: ToSchema + From<P>, P>(params: PageParams, rows: Vec<P>) -> Answer<J
 
 /// The whole catalogue. A new portal's is empty: then subject and description are all that a request needs.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/catalog", tag = "catalog", params(("portal" = String, Path)), responses((status = 200, body = Catalog)))]
-async fn catalog(Api(call): Api) -> Answer<Json<Catalog>> {
+async fn catalog(Api(call): Api) -> Answer<Response> {
     let answer = fetch(&call).await?;
-    Ok(Json(Catalog {
+    let catalog = Catalog {
         departments: answer.departments.into_iter().map(Named::from).collect(),
         products: answer.products.into_iter().map(Product::from).collect(),
         categories: answer.categories.into_iter().map(Category::from).collect(),
-    }))
+    };
+    Ok(resource_by_content(&call.headers, catalog))
 }
 
 /// Departments in display order, at most 500, on one page.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::response::Response;
 use portico_proto::identity::v1 as proto;
 use serde::Serialize;
@@ -10,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Moment, created, text};
+use super::shared::{Moment, created, resource_by_content, text};
 use crate::call::{Api, Operator};
 use crate::error::Answer;
 use crate::extract::Body;
@@ -126,9 +125,10 @@ pub struct OneTimeLink {
 
 /// The portal's public settings: name, branding, features, locales, sign-in methods, words.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}", tag = "portals", params(("portal" = String, Path)), responses((status = 200, body = Portal)))]
-async fn read(Api(call): Api) -> Answer<Json<Portal>> {
+async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetPortalRequest { portal: call.portal() });
-    Ok(Json(call.peers().portals().get_portal(request).await?.into_inner().into()))
+    let portal = call.peers().portals().get_portal(request).await?.into_inner();
+    Ok(resource_by_content(&call.headers, Portal::from(portal)))
 }
 
 /// Makes a portal from a shipped profile and invites its first administrator; operator only.

@@ -1,12 +1,12 @@
 //! What holds for every call and no handler says for itself, written into the OpenAPI document.
 
-use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{AdditionalProperties, AnyOfBuilder, Schema};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{
-    Components, ContentBuilder, HttpMethod, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder, Type,
-};
+use utoipa::openapi::{Components, ContentBuilder, HttpMethod, OpenApi, PathItem, Ref, RefOr, Required, ResponseBuilder, Type};
 use utoipa::{PartialSchema, ToSchema};
+
+use super::versions::{self, text_header};
 
 /// Adds what no handler says for itself: the refusals of every call, the headers of writes, who may call, and that bodies are closed.
 pub fn complete(document: &mut OpenApi) {
@@ -15,6 +15,7 @@ pub fn complete(document: &mut OpenApi) {
             operation.operation_id = Some(operation_id(&method, path));
             refuse(&method, path, operation);
             accept_headers(&method, operation);
+            versions::describe(&method, path, operation);
             describe_answers(operation);
             open_optional_body(operation);
             operation.security = Some(security(path));
@@ -160,21 +161,6 @@ fn accept_headers(method: &HttpMethod, operation: &mut Operation) {
     }
     let parameters = operation.parameters.get_or_insert_default();
     parameters.push(text_header("Idempotency-Key", "The same key and body within 24 hours: the same answer and no second effect.", 128));
-    if matches!(method, HttpMethod::Patch | HttpMethod::Put) {
-        parameters.push(text_header("If-Match", "The ETag that was read; another version is 409 `version_conflict`.", 200));
-    }
-}
-
-fn text_header(name: &str, description: &str, max: usize) -> RefOr<Parameter> {
-    let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max)).pattern(Some("^[!-~]+$"));
-    let parameter = ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some(description))
-        .schema(Some(schema))
-        .build();
-    RefOr::T(parameter)
 }
 
 /// Unknown members of a body are refused, and the document says so.
@@ -278,6 +264,33 @@ mod tests {
             assert!(!operation["description"].as_str().or(operation["summary"].as_str()).unwrap_or_default().is_empty(), "{method} {path}");
         });
         assert!(count > 80, "{count} operations");
+    }
+
+    #[test]
+    fn versions_are_told_where_they_count() {
+        let document = document();
+        let at = |path: &str, method: &str| document["paths"][format!("/api/v1/portals/{{portal}}{path}")][method].clone();
+        let takes =
+            |operation: &serde_json::Value, name: &str| operation["parameters"].as_array().unwrap().iter().any(|one| one["name"] == name);
+        for path in ["", "/catalog", "/me", "/me/preferences", "/users/{id}", "/tickets/{number}", "/articles/{slug}"] {
+            let get = at(path, "get");
+            assert!(takes(&get, "If-None-Match") && get["responses"]["304"]["headers"]["ETag"].is_object(), "GET {path}");
+            assert!(get["responses"]["200"]["headers"]["ETag"].is_object(), "GET {path}");
+        }
+        for (path, method) in [
+            ("/tickets/{number}", "patch"),
+            ("/tickets/{number}/comments", "post"),
+            ("/tickets/{number}/close", "post"),
+            ("/tickets/{number}/reopen", "post"),
+            ("/articles/{slug}", "delete"),
+            ("/topics/{id}", "delete"),
+            ("/announcements/{id}", "delete"),
+        ] {
+            assert!(takes(&at(path, method), "If-Match"), "{method} {path}");
+        }
+        assert!(!takes(&at("/tickets", "post"), "If-Match"));
+        assert!(at("/tickets", "post")["responses"]["201"]["headers"]["ETag"].is_object());
+        assert!(document["components"]["schemas"]["Problem"]["properties"]["follow_up_url"].is_object());
     }
 
     #[test]

@@ -3,19 +3,21 @@
 
 use axum::Json;
 use portico_proto::knowledge::v1 as proto;
+use portico_proto::tickets::v1 as tickets;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shared::{filled, text};
-use super::ticket_hits::ticket_group;
-use crate::call::Api;
+use crate::call::{Api, Call};
 use crate::error::Answer;
 use crate::extract::Params;
 use crate::input::{FromText, clean_text, not_one_of};
+use crate::portal::view::ui::escape;
 use crate::query_params;
 use crate::state::AppState;
+use crate::ticket_hits::{self, TicketHit};
 
 /// Characters of a query.
 const LONGEST_QUERY: usize = 2000;
@@ -178,7 +180,7 @@ pub struct Suggested {
 }
 
 /// Where a hit's page is.
-pub fn url(portal: &str, kind: Kind, id: &str, slug: &str) -> String {
+fn url(portal: &str, kind: Kind, id: &str, slug: &str) -> String {
     match kind {
         Kind::Articles | Kind::Faqs => format!("/portal/{portal}/kb/articles/{slug}"),
         Kind::Topics => format!("/portal/{portal}/community/t/{id}-{slug}"),
@@ -202,6 +204,25 @@ fn group(portal: &str, group: proto::SearchGroup) -> Option<SearchGroup> {
         })
         .collect();
     Some(SearchGroup { kind, total: group.total, total_capped: group.total_capped, items })
+}
+
+/// Tickets that the caller may see, best first.
+async fn ticket_group(call: &Call, query: &str, limit: i32) -> Answer<SearchGroup> {
+    let count = tickets::CountTicketsRequest { portal: call.portal(), filters: vec![ticket_hits::filter(call, query)] };
+    let counted = async { Ok(call.peers().tickets().count_tickets(call.grpc(count)).await?.into_inner()) };
+    let (found, counted) = tokio::try_join!(ticket_hits::find(call, query, limit), counted)?;
+    let counted = counted.counts.into_iter().next().unwrap_or_default();
+    let portal = call.portal();
+    let item = |hit: TicketHit| SearchItem {
+        url: url(&portal, Kind::Tickets, &hit.number, ""),
+        snippet: if hit.snippet.is_empty() { escape(&format!("{} · {}", hit.number, hit.status)) } else { hit.snippet },
+        title: hit.subject,
+        score: hit.score,
+        source_id: None,
+        id: hit.number,
+    };
+    let items = found.hits.into_iter().map(item).collect();
+    Ok(SearchGroup { kind: Kind::Tickets, total: counted.count, total_capped: counted.capped, items })
 }
 
 fn query(q: Option<String>) -> Answer<String> {

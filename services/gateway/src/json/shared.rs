@@ -9,6 +9,7 @@ use portico_proto::common::v1 as common;
 use prost_types::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -207,25 +208,6 @@ json_body! {
     pub struct Nothing {}
 }
 
-json_body! {
-    /// The answer to a captcha challenge: the number that was found, or the code of its picture or sound.
-    pub struct Captcha {
-        /// `token` of the challenge.
-        pub token: String,
-        /// The whole number found.
-        pub number: Option<u64>,
-        /// The code read or heard.
-        pub code: Option<String>,
-    }
-}
-
-impl Captcha {
-    /// The number in decimal; empty when a code is given.
-    pub fn number_text(&self) -> String {
-        self.number.map(|number| number.to_string()).unwrap_or_default()
-    }
-}
-
 /// `None` for the contracts' empty text.
 pub fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
@@ -266,6 +248,17 @@ pub fn resource<T: Serialize>(headers: &HeaderMap, etag: &str, body: T) -> Respo
     let mut response = if fits { StatusCode::NOT_MODIFIED.into_response() } else { Json(body).into_response() };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     tagged(etag, response)
+}
+
+/// The same for a resource without a version: its tag is made of its content.
+pub fn resource_by_content<T: Serialize>(headers: &HeaderMap, body: T) -> Response {
+    match serde_json::to_value(body) {
+        Ok(body) => {
+            let digest = Sha256::digest(body.to_string());
+            resource(headers, &hex::encode(digest.split_at(12).0), body)
+        }
+        Err(error) => Problem::from(chassis::error::Error::internal(error)).into_response(),
+    }
 }
 
 fn opaque(tag: &str) -> &str {
@@ -309,6 +302,15 @@ mod tests {
         assert_eq!(with("\"7\", \"8\""), None);
         assert_eq!(with("\"\""), None);
         assert_eq!(if_match(&HeaderMap::new()).ok().as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_tag_of_content_changes_with_it() {
+        let tag = |text: &str| resource_by_content(&HeaderMap::new(), text).headers()[header::ETAG].clone();
+        assert_eq!(tag("a"), tag("a"));
+        assert_ne!(tag("a"), tag("b"));
+        let known = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag("a"))]);
+        assert_eq!(resource_by_content(&known, "a").status(), StatusCode::NOT_MODIFIED);
     }
 
     #[test]

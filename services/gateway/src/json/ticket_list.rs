@@ -1,22 +1,18 @@
 //! Lists of tickets, also as CSV.
 
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use portico_proto::common::v1::PageRequest;
 use portico_proto::tickets::v1 as proto;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::shared::{Moment, Page, text};
+use super::ticket_csv;
 use super::ticket_view::{Priority, Status, StatusCategory, TicketRow};
-use crate::call::{Api, Call};
+use crate::call::Api;
 use crate::error::Answer;
 use crate::extract::{Limit, Params, page};
 use crate::state::AppState;
-use crate::{csv, query_params, wire_enum};
-
-/// Rows of a CSV file at most: beyond it a filter is what helps.
-const CSV_ROWS: usize = 10_000;
+use crate::{query_params, wire_enum};
 
 wire_enum! {
     /// Which of the visible tickets.
@@ -129,9 +125,9 @@ query_params! {
         /// `created_at`, `updated_at`, `status`, `priority` or `number`; with `-` first: descending. `-created_at` when left out.
         #[param(value_type = Option<String>, pattern = "^-?(created_at|updated_at|status|priority|number)$")]
         pub sort: Option<Order>,
-        /// `csv` for a file of at most 10,000 rows.
+        /// `csv` for a file of all rows, or of `limit` rows.
         pub format: Option<Format>,
-        /// Rows wanted, 1 to 100; 25 when left out.
+        /// Rows wanted, 1 to 100; 25 when left out, all of them in a file.
         #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 25)]
         pub limit: Option<Limit>,
         /// `next_cursor` of the page before.
@@ -176,75 +172,13 @@ impl ListTickets {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/tickets", tag = "tickets", params(("portal" = String, Path), ListTickets),
     responses((status = 200, content((Page<TicketRow> = "application/json"), (String = "text/csv")))))]
 async fn list(Api(call): Api, Params(params): Params<ListTickets>) -> Answer<Response> {
-    let as_csv = params.format.is_some();
-    let request = params.into_request(call.portal());
-    if as_csv {
-        return export(&call, request).await;
+    if params.format.is_some() {
+        let limit = params.limit;
+        return ticket_csv::export(call, params.into_request(String::new()), limit).await;
     }
+    let request = params.into_request(call.portal());
     let answer = call.peers().tickets().list_tickets(call.grpc(request)).await?.into_inner();
     Ok(Page::<TicketRow>::new(answer.tickets, answer.next_page_token).into_response())
-}
-
-async fn export(call: &Call, mut request: proto::ListTicketsRequest) -> Answer<Response> {
-    let mut table = csv::Table::new(&[
-        "number",
-        "subject",
-        "status",
-        "priority",
-        "type",
-        "requester",
-        "email",
-        "organization",
-        "department",
-        "product",
-        "category",
-        "group",
-        "assignee",
-        "created_at",
-        "updated_at",
-        "resolved_at",
-        "closed_at",
-    ]);
-    let mut token = request.page.take().map(|page| page.page_token).unwrap_or_default();
-    while table.rows() < CSV_ROWS {
-        request.page = Some(PageRequest { page_size: 100, page_token: token });
-        let answer = call.peers().tickets().list_tickets(call.grpc(request.clone())).await?.into_inner();
-        answer.tickets.into_iter().map(TicketRow::from).for_each(|ticket| table.row(&columns(ticket)));
-        token = answer.next_page_token;
-        if token.is_empty() {
-            break;
-        }
-    }
-    let mut response = table.finish().into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"tickets.csv\""));
-    Ok(response)
-}
-
-fn columns(ticket: TicketRow) -> [String; 17] {
-    let name = |named: Option<super::shared::Named>| named.map(|named| named.name).unwrap_or_default();
-    let at = |moment: Option<Moment>| moment.map(Moment::text).unwrap_or_default();
-    let (requester, email) = ticket.requester.map(|who| (who.name, who.email.unwrap_or_default())).unwrap_or_default();
-    [
-        ticket.number,
-        ticket.subject,
-        ticket.status.map(|status| status.wire().to_owned()).unwrap_or_default(),
-        ticket.priority.map(|priority| priority.wire().to_owned()).unwrap_or_default(),
-        ticket.r#type.map(|kind| kind.wire().to_owned()).unwrap_or_default(),
-        requester,
-        email,
-        name(ticket.organization),
-        name(ticket.department),
-        name(ticket.product),
-        name(ticket.category),
-        name(ticket.group),
-        name(ticket.assignee),
-        at(ticket.created_at),
-        at(ticket.updated_at),
-        at(ticket.resolved_at),
-        at(ticket.closed_at),
-    ]
 }
 
 /// The routes of this noun.

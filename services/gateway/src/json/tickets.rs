@@ -6,7 +6,8 @@ use prost_types::FieldMask;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{self, Captcha, created, resource, tagged};
+use super::proofs::Captcha;
+use super::shared::{self, created, resource, tagged};
 use super::ticket_view::{Level, Priority, Reason, Status, Ticket, TicketType, UnverifiedTicket};
 use crate::call::{Api, Call};
 use crate::error::Answer;

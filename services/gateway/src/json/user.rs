@@ -1,6 +1,7 @@
 //! How a user looks, and the one who is signed in.
 
 use axum::Json;
+use axum::http::header;
 use axum::response::Response;
 use portico_proto::identity::v1 as proto;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use super::shared::{Moment, Named, Page, Role, Visibility, nothing, resource, ta
 use crate::call::{Api, Call};
 use crate::error::Answer;
 use crate::extract::{Body, PageParams, Params};
+use crate::renewal;
 use crate::state::AppState;
 use crate::{json_body, wire_enum};
 
@@ -170,19 +172,24 @@ async fn patch(Api(call): Api, Body(body): Body<PatchMe>) -> Answer<Response> {
     Ok(tagged(&etag, axum::response::IntoResponse::into_response(Json(me))))
 }
 
-/// Sets a new password after checking the present one; every other session ends.
+/// Sets a new password after checking the present one; every other session ends. With the cookie, the answer sets a new one.
 #[utoipa::path(post, path = "/api/v1/portals/{portal}/me/password", tag = "me", params(("portal" = String, Path)),
     request_body = ChangePassword, responses((status = 204)))]
 async fn password(Api(call): Api, Body(body): Body<ChangePassword>) -> Answer<Response> {
     call.limit_credentials()?;
+    let new = body.new;
     let request = call.grpc(proto::ChangePasswordRequest {
         portal: call.portal(),
         request_id: call.request_id(),
         current: body.current,
-        new: body.new,
+        new: new.clone(),
     });
     call.peers().people().change_password(request).await?;
-    Ok(nothing())
+    let mut response = nothing();
+    for cookie in renewal::after_password_change(&call, &new).await {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// One's own sessions, newest first.

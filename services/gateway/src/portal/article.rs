@@ -8,12 +8,12 @@ use serde::Deserialize;
 use super::home::first;
 use super::map;
 use super::news::next;
-use super::posted::{Posted, errors_of};
+use super::posted::Posted;
 use super::request::refused;
 use super::view::article::{Article, KnowledgeBase};
 use super::view::form::Form;
 use super::view::home::Link;
-use super::view::layout::capital;
+use super::view::layout::{capital, percent_encode};
 use super::view::ui::{Crumb, SafeHtml, Tab};
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
@@ -27,6 +27,11 @@ pub struct Asked {
     cursor: String,
     #[serde(default)]
     thanks: String,
+    /// `all`: every article of the kind, also those without a category.
+    #[serde(default)]
+    list: String,
+    #[serde(default)]
+    comments: String,
 }
 
 fn kind(asked: &str) -> proto::ArticleKind {
@@ -35,6 +40,9 @@ fn kind(asked: &str) -> proto::ArticleKind {
 
 /// The first page.
 pub async fn index(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> {
+    if asked.list == "all" {
+        return all(visit, asked).await;
+    }
     let kind = kind(&asked.kind);
     let ask = |sort: proto::ArticleSort, rows| {
         visit.call.grpc(proto::ListArticlesRequest {
@@ -69,40 +77,71 @@ pub async fn index(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response>
             Tab { url: visit.url("/kb"), label: visit.l.words.Articles(), current: !faq, ..Tab::default() },
             Tab { url: visit.url("/kb?kind=faq"), label: "Questions and answers".into(), current: faq, ..Tab::default() },
         ],
-        categories: categories.iter().map(|one| map::article::tile(one, base, word, words)).collect(),
+        categories: categories.iter().map(|one| map::article::tile(one, base, word, words, faq)).collect(),
         viewed: viewed?.into_inner().articles.iter().map(|one| map::article::plain_link(one, base)).collect(),
         recent: recent?.into_inner().articles.iter().map(|one| map::article::link(one, base, &visit.dates)).collect(),
         inside: false,
+        faq,
         next: String::new(),
     };
     visit.show(&page)
 }
 
-/// One category.
-pub async fn category(visit: Visit, Path((_, name)): Path<(String, String)>, Query(asked): Query<Asked>) -> Answer<Response> {
+/// Every article, or every question, also those without a category.
+async fn all(visit: Visit, asked: Asked) -> Answer<Response> {
+    let kind = kind(&asked.kind);
+    let faq = kind == proto::ArticleKind::Faq;
+    let answer = listed(&visit, &asked, kind, "").await?;
+    let title = if faq { "All questions".to_owned() } else { format!("All {}", visit.l.words.articles) };
+    let here = visit.url(if faq { "/kb?kind=faq&list=all" } else { "/kb?list=all" });
+    visit.show(&inside(&visit, answer, title, faq, here))
+}
+
+async fn listed(visit: &Visit, asked: &Asked, kind: proto::ArticleKind, category: &str) -> Answer<proto::ListArticlesResponse> {
     let request = visit.call.grpc(proto::ListArticlesRequest {
         portal: visit.portal(),
         page: Some(portico_proto::common::v1::PageRequest { page_size: 50, page_token: asked.cursor.clone() }),
         sort: proto::ArticleSort::MostViewed.into(),
+        kind: kind.into(),
         state: proto::ArticleState::Published.into(),
-        category: name.clone(),
+        category: category.to_owned(),
         ..Default::default()
     });
-    let answer = visit.call.peers().articles().list_articles(request).await?.into_inner();
-    let Some(title) = answer.articles.first().map(|article| capital(&article.category)) else { return Err(Problem::not_found()) };
+    Ok(visit.call.peers().articles().list_articles(request).await?.into_inner())
+}
+
+/// A page that is one list.
+fn inside(visit: &Visit, answer: proto::ListArticlesResponse, title: String, faq: bool, here: String) -> KnowledgeBase {
     let base = &visit.l.portal.base;
-    let page = KnowledgeBase {
+    let above = if faq { ("/kb?kind=faq", "Questions and answers") } else { ("/kb", "Knowledge base") };
+    KnowledgeBase {
         l: visit.layout("help"),
-        crumbs: vec![Crumb { url: visit.url("/kb"), label: "Knowledge base".into() }],
+        crumbs: vec![Crumb { url: visit.url(above.0), label: above.1.into() }],
         title,
         tabs: Vec::new(),
         categories: Vec::new(),
         viewed: Vec::new(),
         recent: answer.articles.iter().map(|one| map::article::link(one, base, &visit.dates)).collect(),
         inside: true,
-        next: next(map::article::category_url(base, &name), &answer.next_page_token),
+        faq,
+        next: next(here, &answer.next_page_token),
+    }
+}
+
+/// One category of one kind.
+pub async fn category(visit: Visit, Path((_, name)): Path<(String, String)>, Query(asked): Query<Asked>) -> Answer<Response> {
+    let kind = kind(&asked.kind);
+    let faq = kind == proto::ArticleKind::Faq;
+    let answer = listed(&visit, &asked, kind, &name).await?;
+    let Some(title) = answer.articles.first().map(|article| capital(&article.category)) else {
+        // A category that holds nothing but questions is read among them.
+        if !faq && !listed(&visit, &asked, proto::ArticleKind::Faq, &name).await?.articles.is_empty() {
+            return Ok(visit.go(&map::article::category_url(&visit.l.portal.base, &name, true)));
+        }
+        return Err(Problem::not_found());
     };
-    visit.show(&page)
+    let here = map::article::category_url(&visit.l.portal.base, &name, faq);
+    visit.show(&inside(&visit, answer, title, faq, here))
 }
 
 /// One article. A prefetch counts no view.
@@ -112,7 +151,7 @@ pub async fn page(visit: Visit, Path((_, slug)): Path<(String, String)>, Query(a
     if article.slug != slug && article.id != slug {
         return Ok(Redirect::permanent(&map::article::url(&visit.l.portal.base, &article.slug)).into_response());
     }
-    let mut page = shown(visit.clone(), visit.form(), article).await?;
+    let mut page = shown(visit.clone(), visit.form(), article, &asked.comments).await?;
     page.answered = !asked.thanks.is_empty();
     visit.show(&page)
 }
@@ -122,14 +161,25 @@ async fn read(visit: &Visit, slug: &str, count_view: bool) -> Answer<proto::Arti
     Ok(visit.call.peers().articles().get_article(request).await?.into_inner())
 }
 
-async fn shown(visit: Visit, form: Form, article: proto::Article) -> Answer<Article> {
-    let (comments, related) = tokio::join!(comments(&visit, &article.slug), related(&visit, &article));
+async fn shown(visit: Visit, form: Form, article: proto::Article, from: &str) -> Answer<Article> {
+    let ((comments, later), related) = tokio::join!(comments(&visit, &article.slug, from), related(&visit, &article));
+    let faq = article.kind() == proto::ArticleKind::Faq;
     let me = visit.my_id();
     let (html, contents) = map::article::with_contents(&article.body_html);
-    let mut crumbs = vec![Crumb { url: visit.url("/kb"), label: "Knowledge base".into() }];
+    let mut crumbs = vec![if faq {
+        Crumb { url: visit.url("/kb?kind=faq"), label: "Questions and answers".into() }
+    } else {
+        Crumb { url: visit.url("/kb"), label: "Knowledge base".into() }
+    }];
     if !article.category.is_empty() {
-        crumbs.push(Crumb { url: map::article::category_url(&visit.l.portal.base, &article.category), label: capital(&article.category) });
+        let url = map::article::category_url(&visit.l.portal.base, &article.category, faq);
+        crumbs.push(Crumb { url, label: capital(&article.category) });
     }
+    let later = if later.is_empty() {
+        String::new()
+    } else {
+        format!("{}?comments={}#comments", map::article::url(&visit.l.portal.base, &article.slug), percent_encode(&later))
+    };
     Ok(Article {
         crumbs,
         html: SafeHtml(html),
@@ -139,6 +189,7 @@ async fn shown(visit: Visit, form: Form, article: proto::Article) -> Answer<Arti
         files: map::person::files(&visit.l.api, &article.attachments),
         related,
         comments: comments.iter().map(|one| map::article::comment(one, &me, &visit.dates)).collect(),
+        later,
         comment_count: article.comment_count.max(i32::try_from(comments.len()).unwrap_or(0)),
         slug: article.slug,
         title: article.title,
@@ -149,10 +200,12 @@ async fn shown(visit: Visit, form: Form, article: proto::Article) -> Answer<Arti
     })
 }
 
-async fn comments(visit: &Visit, slug: &str) -> Vec<proto::ArticleComment> {
-    let request = visit.call.grpc(proto::ListArticleCommentsRequest { portal: visit.portal(), slug: slug.to_owned(), page: first(100) });
+/// Comments from a place on, and where they go on; empty at the end.
+async fn comments(visit: &Visit, slug: &str, from: &str) -> (Vec<proto::ArticleComment>, String) {
+    let page = Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: from.to_owned() });
+    let request = visit.call.grpc(proto::ListArticleCommentsRequest { portal: visit.portal(), slug: slug.to_owned(), page });
     let answer = visit.call.peers().article_comments().list_article_comments(request).await;
-    answer.map_or_else(|_| Vec::new(), |answer| answer.into_inner().comments)
+    answer.map_or_else(|_| Default::default(), |answer| (answer.get_ref().comments.clone(), answer.into_inner().next_page_token))
 }
 
 async fn related(visit: &Visit, article: &proto::Article) -> Vec<Link> {
@@ -204,8 +257,8 @@ pub async fn add_comment(Path((_, slug)): Path<(String, String)>, posted: Posted
         Ok(comment) => Ok(visit.go(&format!("{}#c-{}", map::article::url(&visit.l.portal.base, &slug), comment.into_inner().id))),
         Err(problem) => {
             let mut form = posted.again();
-            form.errors = errors_of(&problem).ok_or(problem)?;
-            let page = shown(visit.clone(), form.clone(), read(visit, &slug, false).await?).await?;
+            posted.fault(&mut form, problem)?;
+            let page = shown(visit.clone(), form.clone(), read(visit, &slug, false).await?, "").await?;
             posted.show_again(form, |visit, _| Article { l: visit.layout("help"), ..page })
         }
     }

@@ -1,6 +1,7 @@
 //! Moments as people read them, in the reader's own time zone.
 
 use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use time::OffsetDateTime;
 
@@ -43,6 +44,23 @@ impl Dates {
         at.and_then(chassis::clock::from_proto).map(|at| self.fixed(instant(at))).unwrap_or_default()
     }
 
+    /// A moment with date and time, never relative: "24 Nov, 14:05".
+    pub fn moment(&self, at: Option<&prost_types::Timestamp>) -> When {
+        let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return When::default() };
+        let shown = self.fixed(at);
+        When { text: format!("{}, {}", shown.text, at.to_zoned(self.zone.clone()).strftime("%H:%M")), ..shown }
+    }
+
+    /// How many whole days ago it was: "today", "1 day", "12 days"; empty without a moment.
+    pub fn days_since(&self, at: Option<&prost_types::Timestamp>) -> String {
+        let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return String::new() };
+        match self.now.as_second().saturating_sub(at.as_second()) / DAY {
+            ..1 => "today".into(),
+            1 => "1 day".into(),
+            days => format!("{days} days"),
+        }
+    }
+
     /// "Today", "Yesterday" or "24 November": the day of a moment.
     pub fn day(&self, at: Option<&prost_types::Timestamp>) -> String {
         let Some(at) = at.and_then(chassis::clock::from_proto).map(instant) else { return String::new() };
@@ -56,6 +74,30 @@ impl Dates {
         local.strftime("%-d %B").to_string()
     }
 
+    /// The first moment of a day of the reader's, written `2026-11-23`, or of the day after it; `None` for anything else.
+    pub fn start_of_day(&self, day: &str, after: bool) -> Option<prost_types::Timestamp> {
+        let day: Date = day.trim().parse().ok()?;
+        let day = if after { day.tomorrow().ok()? } else { day };
+        Some(to_proto(day.to_zoned(self.zone.clone()).ok()?.timestamp()))
+    }
+
+    /// A moment as the value of a field for date and time: `2026-11-23T14:00`; empty without one.
+    pub fn field(&self, at: Option<&prost_types::Timestamp>) -> String {
+        let at = at.and_then(chassis::clock::from_proto).map(instant);
+        at.map(|at| at.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default()
+    }
+
+    /// The moment that the reader typed into a field for date and time; `None` when it is not one.
+    pub fn from_field(&self, text: &str) -> Option<prost_types::Timestamp> {
+        let local: DateTime = text.trim().parse().ok()?;
+        Some(to_proto(local.to_zoned(self.zone.clone()).ok()?.timestamp()))
+    }
+
+    /// The reader's time zone in words: "Europe/Berlin", "UTC".
+    pub fn zone(&self) -> String {
+        self.zone.iana_name().unwrap_or("UTC").replace('_', " ")
+    }
+
     fn fixed(&self, at: Timestamp) -> When {
         let local = at.to_zoned(self.zone.clone());
         let this_year = local.year() == self.now.to_zoned(self.zone.clone()).year();
@@ -66,6 +108,10 @@ impl Dates {
             relative: false,
         }
     }
+}
+
+fn to_proto(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.as_second(), nanos: 0 }
 }
 
 fn instant(at: OffsetDateTime) -> Timestamp {
@@ -114,6 +160,35 @@ mod tests {
         let due = at(datetime!(2026-11-26 13:00 UTC));
         assert_eq!(dates("Europe/Berlin").deadline(due.as_ref()).text, "Thu 26 Nov, 14:00");
         assert_eq!(dates("nowhere").deadline(due.as_ref()).text, "Thu 26 Nov, 13:00");
+    }
+
+    #[test]
+    fn a_moment_has_date_and_time_in_the_readers_zone_vl_20() {
+        let text = |zone: &str, moment| dates(zone).moment(at(moment).as_ref()).text;
+        assert_eq!(text("Europe/Berlin", datetime!(2026-11-02 13:05 UTC)), "2 Nov, 14:05");
+        assert_eq!(text("UTC", datetime!(2025-11-02 13:05 UTC)), "2 Nov 2025, 13:05");
+        assert_eq!(dates("UTC").moment(None).text, "");
+    }
+
+    #[test]
+    fn days_since_are_whole_days_vl_17() {
+        let since = |moment| dates("UTC").days_since(at(moment).as_ref());
+        assert_eq!(since(datetime!(2026-11-23 11:00 UTC)), "today");
+        assert_eq!(since(datetime!(2026-11-22 11:00 UTC)), "1 day");
+        assert_eq!(since(datetime!(2026-11-10 11:00 UTC)), "13 days");
+    }
+
+    #[test]
+    fn what_is_typed_is_meant_in_the_readers_zone() {
+        let berlin = dates("Europe/Berlin");
+        let same = |typed: Option<prost_types::Timestamp>, moment| assert_eq!(typed, at(moment));
+        same(berlin.start_of_day("2026-11-23", false), datetime!(2026-11-22 23:00 UTC));
+        same(berlin.start_of_day("2026-11-23", true), datetime!(2026-11-23 23:00 UTC));
+        same(berlin.from_field("2026-07-01T14:00"), datetime!(2026-07-01 12:00 UTC));
+        assert_eq!(berlin.field(at(datetime!(2026-07-01 12:00 UTC)).as_ref()), "2026-07-01T14:00");
+        for nonsense in ["", "soon", "2026-13-01", "23.11.2026"] {
+            assert_eq!((berlin.start_of_day(nonsense, false), berlin.from_field(nonsense)), (None, None), "{nonsense}");
+        }
     }
 
     #[test]

@@ -49,8 +49,8 @@ pub async fn home(visit: Visit) -> Answer<Response> {
         topics(&visit),
     );
     let waiting = mine.iter().filter(|row| row.needs_reply).count();
-    let (discussed, topics) = topics;
-    let page = Home { l: visit.layout("home"), notices, mine, waiting, categories, viewed, recent, discussed, topics };
+    let Talk { discussed, recent: topics, viewed: viewed_topics } = topics;
+    let page = Home { l: visit.layout("home"), notices, mine, waiting, categories, viewed, recent, discussed, topics, viewed_topics };
     visit.show(&page)
 }
 
@@ -73,18 +73,13 @@ async fn notices(visit: &Visit) -> Vec<Notice> {
     answer.into_inner().announcements.iter().map(|one| map::news::notice(one, &visit.l.portal.base, &visit.dates)).collect()
 }
 
-/// The reader's open requests: those that wait for him first.
+/// The reader's requests: those that wait for him first, then the open ones and those that were resolved and are about to close.
 async fn mine(visit: &Visit) -> Vec<Row> {
     if visit.l.me.is_none() {
         return Vec::new();
     }
-    let ask = async |statuses: Vec<i32>| {
-        let filter = tickets::TicketFilter {
-            scope: tickets::Scope::Mine.into(),
-            state: tickets::StatusCategory::Open.into(),
-            statuses,
-            ..Default::default()
-        };
+    let ask = async |state: tickets::StatusCategory, statuses: Vec<i32>| {
+        let filter = tickets::TicketFilter { scope: tickets::Scope::Mine.into(), state: state.into(), statuses, ..Default::default() };
         let request = visit.call.grpc(tickets::ListTicketsRequest {
             portal: visit.portal(),
             filter: Some(filter),
@@ -94,10 +89,15 @@ async fn mine(visit: &Visit) -> Vec<Row> {
         });
         visit.call.peers().tickets().list_tickets(request).await.map_or_else(|_| Vec::new(), |answer| answer.into_inner().tickets)
     };
-    let (waiting, open) = tokio::join!(ask(vec![tickets::Status::WaitingCustomer.into()]), ask(Vec::new()));
+    use tickets::StatusCategory::{Open, Resolved};
+    let (waiting, open, resolved) =
+        tokio::join!(ask(Open, vec![tickets::Status::WaitingCustomer.into()]), ask(Open, Vec::new()), ask(Resolved, Vec::new()));
     let pages = visit.url("/requests");
     let rest = open.iter().filter(|ticket| ticket.status() != tickets::Status::WaitingCustomer);
-    waiting.iter().chain(rest).take(ROWS as usize).map(|ticket| map::ticket::row(ticket, &pages, &visit.dates)).collect()
+    // Open ones leave room for a resolved one, which closes by itself if nobody looks.
+    let room = ROWS as usize - resolved.len().min(1);
+    let shown = waiting.iter().chain(rest).take(room).chain(&resolved).take(ROWS as usize);
+    shown.map(|ticket| map::ticket::row(ticket, &pages, &visit.dates)).collect()
 }
 
 async fn categories(visit: &Visit) -> Vec<Tile> {
@@ -107,7 +107,7 @@ async fn categories(visit: &Visit) -> Vec<Tile> {
     let mut categories = answer.into_inner().categories;
     categories.sort_by_key(|category| std::cmp::Reverse(category.articles));
     let words = &visit.l.words;
-    categories.iter().take(6).map(|one| map::article::tile(one, &visit.l.portal.base, &words.article, &words.articles)).collect()
+    categories.iter().take(6).map(|one| map::article::tile(one, &visit.l.portal.base, &words.article, &words.articles, false)).collect()
 }
 
 async fn articles(visit: &Visit, sort: knowledge::ArticleSort) -> Vec<Link> {
@@ -127,10 +127,18 @@ async fn articles(visit: &Visit, sort: knowledge::ArticleSort) -> Vec<Link> {
     answer.into_inner().articles.iter().map(link).collect()
 }
 
-/// Most discussed and recent topics.
-async fn topics(visit: &Visit) -> (Vec<Link>, Vec<Link>) {
+/// What the community talks about.
+#[derive(Default)]
+struct Talk {
+    discussed: Vec<Link>,
+    recent: Vec<Link>,
+    viewed: Vec<Link>,
+}
+
+/// Most discussed, recent and most viewed topics.
+async fn topics(visit: &Visit) -> Talk {
     if !visit.l.portal.community {
-        return (Vec::new(), Vec::new());
+        return Talk::default();
     }
     let ask = async |sort: community::TopicSort| {
         let request = visit.call.grpc(community::ListTopicsRequest {
@@ -141,10 +149,12 @@ async fn topics(visit: &Visit) -> (Vec<Link>, Vec<Link>) {
         });
         visit.call.peers().topics().list_topics(request).await.map_or_else(|_| Vec::new(), |answer| answer.into_inner().topics)
     };
-    let (discussed, recent) = tokio::join!(ask(community::TopicSort::MostDiscussed), ask(community::TopicSort::Recent));
+    use community::TopicSort::{MostDiscussed, MostViewed, Recent};
+    let (discussed, recent, viewed) = tokio::join!(ask(MostDiscussed), ask(Recent), ask(MostViewed));
     let base = &visit.l.portal.base;
-    (
-        discussed.iter().filter(|topic| topic.posts > 0).map(|topic| map::topic::discussed(topic, base)).collect(),
-        recent.iter().map(|topic| map::topic::recent(topic, base, &visit.dates)).collect(),
-    )
+    Talk {
+        discussed: discussed.iter().filter(|topic| topic.posts > 0).map(|topic| map::topic::discussed(topic, base)).collect(),
+        recent: recent.iter().map(|topic| map::topic::recent(topic, base, &visit.dates)).collect(),
+        viewed: viewed.iter().filter(|topic| topic.views > 0).map(|topic| map::topic::viewed(topic, base)).collect(),
+    }
 }

@@ -14,6 +14,7 @@ use super::view::me::{Profile, Security, Session};
 use super::view::ui::Choice;
 use super::visit::{THEME_COOKIE, Visit};
 use crate::error::{Answer, Problem};
+use crate::renewal;
 
 /// Time zones to choose from, besides the one that is set.
 const ZONES: [&str; 24] = [
@@ -153,7 +154,9 @@ pub async fn change_password(posted: Posted) -> Answer<Response> {
     if !form.errors.is_empty() {
         return posted.show_again(form, again);
     }
-    visit.call.limit_credentials()?;
+    if let Err(problem) = visit.call.limit_credentials() {
+        return posted.refuse(problem, again);
+    }
     let request = visit.call.grpc(identity::ChangePasswordRequest {
         portal: visit.portal(),
         request_id: posted.request_id("password"),
@@ -163,7 +166,7 @@ pub async fn change_password(posted: Posted) -> Answer<Response> {
     match visit.call.peers().people().change_password(request).await.map_err(Problem::from) {
         Ok(_) => {
             let mut response = visit.go_saying(&visit.url("/me/security"), "Your password is changed. You are signed out everywhere else.");
-            if let Some(cookie) = visit.call.renewed_cookie() {
+            for cookie in renewal::after_password_change(&visit.call, posted.value("new")).await {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
             Ok(response)

@@ -18,15 +18,19 @@ pub mod me;
 pub mod news;
 pub mod people;
 pub mod posted;
+pub mod preferences;
 pub mod refusal;
 pub mod request;
+pub mod request_files;
 pub mod request_list;
 pub mod request_new;
+pub mod request_rate;
 pub mod search;
 pub mod sign_in;
 pub mod sign_up;
 pub mod theme;
 pub mod topic;
+pub mod topic_new;
 pub mod uploads;
 pub mod view;
 pub mod visit;
@@ -76,6 +80,7 @@ fn getting_in() -> Router<AppState> {
         .route("/portal/{portal}/reset/{token}", get(link::page).post(link::reset))
         .route("/portal/{portal}/me", get(me::profile).post(me::save))
         .route("/portal/{portal}/me/security", get(me::security).post(me::change_password))
+        .route("/portal/{portal}/me/notifications", get(preferences::page).post(preferences::save))
         .route("/portal/{portal}/me/sessions/{id}/end", post(me::end_session))
 }
 
@@ -86,10 +91,11 @@ fn requests() -> Router<AppState> {
         .route("/portal/{portal}/requests/{number}", get(request::page))
         .route("/portal/{portal}/requests/{number}/submitted", get(request_new::submitted))
         .route("/portal/{portal}/requests/{number}/comments", get(request::back).post(request::comment))
-        .route("/portal/{portal}/requests/{number}/close", get(request::back).post(request::close))
+        .route("/portal/{portal}/requests/{number}/close", get(request::back).post(request_rate::close))
         .route("/portal/{portal}/requests/{number}/reopen", get(request::back).post(request::reopen))
         .route("/portal/{portal}/requests/{number}/keep-open", get(request::back).post(request::keep_open))
-        .route("/portal/{portal}/requests/{number}/rate", get(request::rate_page).post(request::rate))
+        .route("/portal/{portal}/requests/{number}/rate", get(request_rate::rate_page).post(request_rate::rate))
+        .route("/portal/{portal}/requests/{number}/files", get(request_files::page))
         .route("/portal/{portal}/requests/{number}/follow-up", get(request_new::follow_up_page).post(request_new::follow_up))
         .route("/portal/{portal}/requests/{number}/collaborators", get(people::page).post(people::add))
         .route("/portal/{portal}/requests/{number}/collaborators/{id}/remove", post(people::remove))
@@ -117,10 +123,10 @@ fn talking() -> Router<AppState> {
     Router::new()
         .route("/portal/{portal}/community", get(community::index))
         .route("/portal/{portal}/community/drafts", get(community::drafts))
-        .route("/portal/{portal}/community/new", get(topic::new_page).post(topic::create))
+        .route("/portal/{portal}/community/new", get(topic_new::new_page).post(topic_new::create))
         .route("/portal/{portal}/community/{forum}", get(community::forum))
         .route("/portal/{portal}/community/t/{id}", get(topic::page))
-        .route("/portal/{portal}/community/t/{id}/edit", get(topic::edit_page).post(topic::update))
+        .route("/portal/{portal}/community/t/{id}/edit", get(topic_new::edit_page).post(topic_new::update))
         .route("/portal/{portal}/community/t/{id}/posts", post(topic::reply))
         .route("/portal/{portal}/community/t/{id}/vote", post(topic::vote))
         .route("/portal/{portal}/community/t/{id}/follow", post(topic::follow))

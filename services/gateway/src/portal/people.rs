@@ -5,7 +5,7 @@ use axum::response::Response;
 use portico_proto::tickets::v1 as proto;
 
 use super::map;
-use super::posted::{Posted, errors_of};
+use super::posted::Posted;
 use super::request::{Numbered, collaborators};
 use super::sign_up::check_email;
 use super::view::form::Form;
@@ -30,6 +30,8 @@ async fn shown(visit: Visit, form: Form, number: &str) -> Answer<People> {
     Ok(People {
         people: map::ticket::people(&ticket, &shared, &visit.my_id()),
         may_add: ticket.actions.as_ref().is_some_and(|actions| actions.add_collaborator),
+        back: visit.request_url(&ticket.number),
+        found: String::new(),
         number: ticket.number,
         subject: ticket.subject,
         l: visit.layout("requests"),
@@ -41,12 +43,16 @@ fn url(visit: &Visit, number: &str) -> String {
     visit.url(&format!("/requests/{number}/collaborators"))
 }
 
-/// Adds somebody by address. The answer is the same whether there is an account or not.
+/// Looks somebody up by the exact address, and shares when the hit was picked and confirmed. What is said is the same whether there is an account
+/// or not; an address that nobody has gets an invitation to this request.
 pub async fn add(Path((_, number)): Numbered, posted: Posted) -> Answer<Response> {
     let visit = &posted.visit;
     visit.person()?;
     let mut form = posted.again();
     check_email(&posted, &mut form);
+    if form.errors.is_empty() && posted.value("do") != "share" {
+        return pick(&posted, form, &number).await;
+    }
     if form.errors.is_empty() {
         let access = if posted.value("access") == "read" { proto::CollaboratorAccess::Read } else { proto::CollaboratorAccess::Write };
         let request = visit.call.grpc(proto::AddCollaboratorRequest {
@@ -59,11 +65,24 @@ pub async fn add(Path((_, number)): Numbered, posted: Posted) -> Answer<Response
         });
         match visit.call.peers().collaborators().add_collaborator(request).await.map_err(Problem::from) {
             Ok(_) => return Ok(visit.go_saying(&url(visit, &number), &format!("Shared with {}.", posted.trimmed("email")))),
-            Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
+            Err(problem) => posted.fault(&mut form, problem)?,
         }
     }
     let page = shown(visit.clone(), form.clone(), &number).await?;
     posted.show_again(form, |visit, _| People { l: visit.layout("requests"), ..page })
+}
+
+/// The second step: the contact to pick, and what they may do. Somebody who is there already is not found again.
+async fn pick(posted: &Posted, mut form: Form, number: &str) -> Answer<Response> {
+    let visit = &posted.visit;
+    let email = posted.trimmed("email");
+    let mut page = shown(visit.clone(), form.clone(), number).await?;
+    if page.people.iter().any(|one| one.email.eq_ignore_ascii_case(&email)) {
+        form.refuse("email", format!("{email} sees this already"));
+        return posted.show_again(form.clone(), |visit, _| People { l: visit.layout("requests"), form, ..page });
+    }
+    page.found = email;
+    visit.show(&page)
 }
 
 /// Takes somebody out, or leaves.

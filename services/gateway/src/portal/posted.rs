@@ -1,13 +1,14 @@
 //! A form that was sent: its fields, its files, and the check that it is ours (S28).
 
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use chassis::error::Error;
 use percent_encoding::percent_decode;
 use portico_proto::common::v1 as common;
 
+use super::uploads::{self, Taken};
 use super::view::form::{Form, FormError, Upload};
 use super::visit::Visit;
 use crate::csrf;
@@ -18,8 +19,6 @@ use crate::state::AppState;
 const FORM_LIMIT: usize = 1024 * 1024;
 /// Most fields that are read.
 const MAX_FIELDS: usize = 200;
-/// Most files with one form.
-const MAX_FILES: usize = 20;
 
 /// A form that was sent from one of our pages.
 pub struct Posted {
@@ -27,18 +26,8 @@ pub struct Posted {
     pub visit: Visit,
     /// Its fields, in order.
     fields: Vec<(String, String)>,
-    /// Its files.
-    files: Vec<PostedFile>,
-}
-
-/// A file that came with a form.
-pub struct PostedFile {
-    /// Its name.
-    pub name: String,
-    /// Its type, as the browser says.
-    pub content_type: String,
-    /// Its content.
-    pub bytes: Bytes,
+    /// Its files, which are in staging by now.
+    files: Taken,
 }
 
 impl FromRequest<AppState> for Posted {
@@ -52,7 +41,7 @@ impl FromRequest<AppState> for Posted {
         let (fields, files) = if kind.starts_with("multipart/form-data") {
             multipart(&visit, request, state).await?
         } else if kind.is_empty() || kind.starts_with("application/x-www-form-urlencoded") {
-            (urlencoded(&crate::extract::read_limited(request, FORM_LIMIT).await?)?, Vec::new())
+            (urlencoded(&crate::extract::read_limited(request, FORM_LIMIT).await?)?, Taken::default())
         } else {
             return Err(Problem::UnsupportedMediaType("a form"));
         };
@@ -61,11 +50,10 @@ impl FromRequest<AppState> for Posted {
     }
 }
 
-async fn multipart(visit: &Visit, request: Request, state: &AppState) -> Result<(Vec<(String, String)>, Vec<PostedFile>), Problem> {
+async fn multipart(visit: &Visit, request: Request, state: &AppState) -> Result<(Vec<(String, String)>, Taken), Problem> {
     let broken = |_| Problem::malformed("body", "The form ended early.");
-    let limit = usize::try_from(state.config().max_upload_bytes).unwrap_or(usize::MAX);
     let mut parts = Multipart::from_request(request, state).await.map_err(|_| Problem::malformed("body", "The form can’t be read."))?;
-    let (mut fields, mut files, mut text) = (Vec::new(), Vec::new(), 0);
+    let (mut fields, mut files, mut text) = (Vec::new(), Taken::default(), 0);
     while let Some(mut part) = parts.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         let Some(file) = part.file_name().map(str::to_owned) else {
@@ -79,15 +67,10 @@ async fn multipart(visit: &Visit, request: Request, state: &AppState) -> Result<
         };
         // Nothing large is taken in before the form is known to be ours; `_csrf` is the first field of every form.
         visit.call.check_form(value_of(&fields, csrf::FIELD))?;
-        let content_type = part.content_type().unwrap_or("application/octet-stream").to_owned();
-        let bytes = collect(&mut part, limit, "files").await?;
-        if file.is_empty() && bytes.is_empty() {
-            continue;
+        // A browser sends a part without a name where no file was chosen.
+        if !file.is_empty() {
+            files.take(&visit.call, value_of(&fields, "captcha_token").unwrap_or_default(), &file, part).await?;
         }
-        if files.len() >= MAX_FILES {
-            return Err(Error::TooLarge { field: "files".into() }.into());
-        }
-        files.push(PostedFile { name: file, content_type, bytes });
     }
     Ok((fields, files))
 }
@@ -149,6 +132,16 @@ impl Posted {
         self.value(name) == "true"
     }
 
+    /// The rests of the names of those fields that begin like this and were sent as `true`.
+    pub fn names_below(&self, start: &str) -> Vec<String> {
+        self.fields
+            .iter()
+            .filter(|(_, value)| value == "true")
+            .filter_map(|(name, _)| name.strip_prefix(start))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// All values of a field.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.fields.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
@@ -174,25 +167,42 @@ impl Posted {
         Form {
             key: self.value("_key").to_owned(),
             values: self.fields.iter().filter(|(name, _)| kept(name)).cloned().collect(),
-            errors: Vec::new(),
-            uploads: self.uploads(),
+            errors: self.files.errors.clone(),
+            uploads: self.kept_files(),
+            retry_after: self.files.retry_after,
         }
     }
 
-    fn uploads(&self) -> Vec<Upload> {
-        self.all("upload").into_iter().map(|token| Upload { token, name: "File".into(), size: String::new() }).collect()
+    /// Files that go on waiting for this form: those of an earlier sending or of scripts, then those that came with it.
+    fn kept_files(&self) -> Vec<Upload> {
+        let before = self.all("upload").into_iter().filter_map(|token| uploads::of_token(&self.visit.call, token));
+        before.chain(self.files.files.iter().cloned()).collect()
     }
 
-    /// Files that wait for this form: those that scripts uploaded, then those that came with it.
+    /// Tickets of the files that wait for this form.
     ///
     /// # Errors
-    /// 413 or 422 when one is not taken.
+    /// 422 or 429 when one that came with it was not taken.
     pub async fn tickets(&self) -> Answer<Vec<common::UploadTicket>> {
-        let mut tickets: Vec<_> = self.all("upload").into_iter().map(|token| common::UploadTicket { token }).collect();
-        for file in &self.files {
-            tickets.push(super::uploads::take_in(self, file).await?);
+        self.files.refused()?;
+        let here = self.files.files.iter().map(|file| file.token.clone());
+        Ok(self.all("upload").into_iter().chain(here).map(|token| common::UploadTicket { token }).collect())
+    }
+
+    /// Puts a refusal into the form that is shown again. A form that was sent before with another text gets a fresh key, so that sending it once
+    /// more is a request of its own; one that comes too often says when to come back.
+    ///
+    /// # Errors
+    /// The refusal itself, when it is not about what was typed.
+    pub fn fault(&self, form: &mut Form, problem: Problem) -> Answer<()> {
+        let Some(errors) = errors_of(&problem) else { return Err(problem) };
+        form.errors = errors;
+        match problem {
+            Problem::Error(Error::RateLimited { retry_after, .. }) => form.retry_after = Some(retry_after.as_secs().max(1)),
+            Problem::Error(Error::KeyReused) => form.key = self.visit.form().key,
+            _ => {}
         }
-        Ok(tickets)
+        Ok(())
     }
 
     /// Answers a refusal: field errors go back into the form by `page`; anything else is an error page.
@@ -200,21 +210,26 @@ impl Posted {
     /// # Errors
     /// The refusal itself, when it is not about what was typed.
     pub fn refuse<T: askama::Template>(&self, problem: Problem, page: impl FnOnce(Visit, Form) -> T) -> Answer<Response> {
-        let errors = errors_of(&problem).ok_or(problem)?;
         let mut form = self.again();
-        form.errors = errors;
+        self.fault(&mut form, problem)?;
         self.show_again(form, page)
     }
 
-    /// Shows the form again with its errors, as 422.
+    /// Shows the form again with its errors, as 422, or as 429 with `Retry-After` when it came too often.
     ///
     /// # Errors
     /// 500 when the template fails.
     pub fn show_again<T: askama::Template>(&self, form: Form, page: impl FnOnce(Visit, Form) -> T) -> Answer<Response> {
         let mut visit = self.visit.clone();
         visit.l.failed = true;
+        let wait = form.retry_after;
         let shown = page(visit.clone(), form);
-        visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &shown)
+        let status = if wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::UNPROCESSABLE_ENTITY };
+        let mut response = visit.show_as(status, &shown)?;
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        Ok(response)
     }
 }
 
@@ -226,12 +241,25 @@ pub fn errors_of(problem: &Problem) -> Option<Vec<FormError>> {
             Some(fields.iter().map(|error| FormError { field: id_of(&error.field), message: error.message.clone() }).collect())
         }
         Problem::Error(Error::Conflict { detail, .. }) => whole(detail.clone()),
-        Problem::Error(Error::RateLimited { .. }) => whole("Too many tries. Wait a few minutes and try again.".into()),
-        Problem::Error(Error::TooLarge { field }) => Some(vec![FormError {
-            field: if field == "body" { "description".into() } else { id_of(field) },
-            message: "The selected file must be smaller than 25 MB".into(),
-        }]),
+        Problem::Error(Error::RateLimited { retry_after, .. }) => {
+            whole(format!("That was too often in a short time. Wait {} and try again", wait_words(retry_after.as_secs())))
+        }
+        Problem::Error(Error::KeyReused) => {
+            whole("You sent this form before, with another text. To send this one as well, send it once more".into())
+        }
+        Problem::Error(Error::TooLarge { field }) => {
+            Some(vec![FormError { field: id_of(field), message: "This is longer than allowed".into() }])
+        }
         _ => None,
+    }
+}
+
+/// "a minute", "5 minutes", "2 hours": never shorter than it is.
+fn wait_words(seconds: u64) -> String {
+    match seconds {
+        0..=60 => "a minute".into(),
+        61..=3600 => format!("{} minutes", seconds.div_ceil(60)),
+        _ => format!("{} hours", seconds.div_ceil(3600)),
     }
 }
 
@@ -264,5 +292,11 @@ mod tests {
         let fields: Vec<_> = errors_of(&problem).unwrap().into_iter().map(|error| error.field).collect();
         assert_eq!(fields, ["files", "product"]);
         assert!(errors_of(&Problem::not_found()).is_none());
+        assert!(errors_of(&Error::KeyReused.into()).is_some(), "what was typed is kept, whatever the key was used for");
+    }
+
+    #[test]
+    fn nobody_is_told_to_come_back_too_early() {
+        assert_eq!([1, 60, 61, 3600, 3601].map(wait_words), ["a minute", "a minute", "2 minutes", "60 minutes", "2 hours"]);
     }
 }

@@ -23,7 +23,7 @@ pub async fn pages(State(state): State<AppState>, request: Request, next: Next) 
     let (parts, body) = request.into_parts();
     let kept = parts.clone();
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    let secret = one_time(kept.uri.path());
+    let secret = security::one_time(kept.uri.path());
     if is_problem(&response) {
         response = page_of(response, kept, &state).await;
     }
@@ -35,11 +35,6 @@ pub async fn pages(State(state): State<AppState>, request: Request, next: Next) 
 
 fn is_problem(response: &Response) -> bool {
     response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"))
-}
-
-/// Pages whose address holds a one-time token (S09).
-fn one_time(path: &str) -> bool {
-    matches!(path.split('/').nth(3), Some("invite" | "verify" | "reset"))
 }
 
 async fn page_of(response: Response, mut parts: Parts, state: &AppState) -> Response {
@@ -130,12 +125,5 @@ mod tests {
             let (title, text) = words("", StatusCode::from_u16(status).unwrap());
             assert!(!title.is_empty() && text.ends_with('.'), "{status}");
         }
-    }
-
-    #[test]
-    fn pages_of_one_time_links_are_known_by_their_path_s09() {
-        assert!(one_time("/portal/demo/invite/abc"));
-        assert!(one_time("/portal/demo/reset/abc"));
-        assert!(!one_time("/portal/demo/requests/DEMO-1"));
     }
 }

@@ -4,19 +4,21 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use portico_proto::common::v1::PageRequest;
 use portico_proto::tickets::v1 as proto;
-use serde::Deserialize;
 
 use super::map;
-use super::posted::{Posted, errors_of};
+use super::news::{Cursor, next};
+use super::posted::Posted;
+use super::request_files::files;
 use super::view::form::Form;
-use super::view::request::{Rate, Request};
+use super::view::request::{FileRow, Request};
+use super::view::ui::Status;
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
 /// Rows of a page of the timeline.
 const PAGE: i32 = 100;
-/// Most entries that one page shows.
-const MOST: usize = 1000;
+/// Most entries that one page shows; the next ones are on a page of their own.
+const MOST: usize = 500;
 
 /// A portal and a number.
 pub type Numbered = Path<(String, String)>;
@@ -27,24 +29,31 @@ pub struct Case {
     pub ticket: proto::Ticket,
     /// Its timeline, oldest first.
     pub items: Vec<proto::TimelineItem>,
+    /// Where the timeline goes on; empty at its end.
+    pub later: String,
+    /// The first of its files.
+    pub files: Vec<FileRow>,
     /// Who shares it.
     pub shared: Vec<proto::Collaborator>,
 }
 
-/// Reads a request with its timeline and people.
+/// Reads a request with its timeline from a place on, its people and the first of its files.
 ///
 /// # Errors
 /// 404 when the reader may not see it.
-pub async fn read(visit: &Visit, number: &str) -> Answer<Case> {
+pub async fn read(visit: &Visit, number: &str, from: &str) -> Answer<Case> {
     visit.person()?;
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number: number.to_owned() });
     let ticket = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
-    let (items, shared) = tokio::join!(timeline(visit, number), collaborators(visit, number));
-    Ok(Case { ticket, items: items?, shared: shared.unwrap_or_default() })
+    let (timeline, shared, files) = tokio::join!(timeline(visit, number, from), collaborators(visit, number), files(visit, number, ""));
+    let (items, later) = timeline?;
+    let (shared, files) = (shared.unwrap_or_default(), files.map(|(files, _)| files).unwrap_or_default());
+    Ok(Case { ticket, items, later, files, shared })
 }
 
-async fn timeline(visit: &Visit, number: &str) -> Answer<Vec<proto::TimelineItem>> {
-    let (mut items, mut token) = (Vec::new(), String::new());
+/// Entries from a place on, and where they go on; empty at the end.
+async fn timeline(visit: &Visit, number: &str, from: &str) -> Answer<(Vec<proto::TimelineItem>, String)> {
+    let (mut items, mut token) = (Vec::new(), from.to_owned());
     loop {
         let request = visit.call.grpc(proto::GetTimelineRequest {
             portal: visit.portal(),
@@ -55,7 +64,7 @@ async fn timeline(visit: &Visit, number: &str) -> Answer<Vec<proto::TimelineItem
         items.extend(answer.items);
         token = answer.next_page_token;
         if token.is_empty() || items.len() >= MOST {
-            return Ok(items);
+            return Ok((items, token));
         }
     }
 }
@@ -70,11 +79,11 @@ pub async fn collaborators(visit: &Visit, number: &str) -> Answer<Vec<proto::Col
 }
 
 /// The page. Reading it marks the request as seen. The team works at the desk: links in mails lead it there.
-pub async fn page(visit: Visit, Path((_, number)): Numbered) -> Answer<Response> {
+pub async fn page(visit: Visit, Path((_, number)): Numbered, Query(from): Query<Cursor>) -> Answer<Response> {
     if visit.l.staff() {
         return Ok(visit.go(&format!("{}/tickets/{number}", visit.l.portal.desk)));
     }
-    let case = read(&visit, &number).await?;
+    let case = read(&visit, &number, &from.cursor).await?;
     let seen = visit.call.grpc(proto::MarkViewedRequest { portal: visit.portal(), number });
     // What was seen is a convenience: a failure must not keep the page away.
     if let Err(status) = visit.call.peers().tickets().mark_viewed(seen).await {
@@ -89,12 +98,15 @@ fn shown(visit: Visit, form: Form, case: &Case) -> Request {
     let me = visit.my_id();
     let (due, due_at) = map::ticket::due(ticket, &visit.l.words.ticket, &visit.dates);
     let score = ticket.satisfaction.clone().unwrap_or_default();
+    let url = visit.url(&format!("/requests/{}", ticket.number));
     Request {
         l: visit.layout("requests"),
-        url: visit.url(&format!("/requests/{}", ticket.number)),
+        later: next(url.clone(), &case.later),
+        files: case.files.clone(),
+        url,
         number: ticket.number.clone(),
         subject: ticket.subject.clone(),
-        status: map::ticket::status(ticket),
+        status: defined(map::ticket::status(ticket), &visit.l.words.ticket),
         due,
         due_at,
         entries: map::timeline::entries(&case.items, &visit.l.api, &me, &visit.dates),
@@ -107,6 +119,11 @@ fn shown(visit: Visit, form: Form, case: &Case) -> Request {
     }
 }
 
+/// What a status means, with the portal's own word for a request.
+fn defined(status: Status, word: &str) -> Status {
+    Status { definition: status.definition.replace("request", word), ..status }
+}
+
 /// Somebody opened the address of a button: back to the request.
 pub async fn back(visit: Visit, Path((_, number)): Numbered) -> Answer<Response> {
     Ok(visit.go(&visit.url(&format!("/requests/{number}"))))
@@ -114,10 +131,9 @@ pub async fn back(visit: Visit, Path((_, number)): Numbered) -> Answer<Response>
 
 /// Shows the page again with what was refused; everything else is an error page.
 async fn again(posted: &Posted, number: &str, problem: Problem) -> Answer<Response> {
-    let errors = errors_of(&problem).ok_or(problem)?;
-    let case = read(&posted.visit, number).await?;
+    let case = read(&posted.visit, number, "").await?;
     let mut form = posted.again();
-    form.errors = errors;
+    posted.fault(&mut form, problem)?;
     posted.show_again(form, |visit, form| shown(visit, form, &case))
 }
 
@@ -191,90 +207,4 @@ pub async fn keep_open(Path((_, number)): Numbered, posted: Posted) -> Answer<Re
         Ok(_) => Ok(visit.go_saying(&visit.url(&format!("/requests/{number}")), "Kept open. The time starts anew.")),
         Err(status) => again(&posted, &number, status.into()).await,
     }
-}
-
-/// Whether rating closes the request.
-#[derive(Debug, Default, Deserialize)]
-pub struct Closing {
-    #[serde(default)]
-    close: String,
-}
-
-/// The page to rate, or to close with a rating.
-pub async fn rate_page(visit: Visit, Path((_, number)): Numbered, Query(closing): Query<Closing>) -> Answer<Response> {
-    visit.person()?;
-    let ticket = ticket(&visit, &number).await?;
-    let closing = closing.close == "1";
-    let score = ticket.satisfaction.clone().unwrap_or_default();
-    let form =
-        visit.form().with("score", if score.score > 0 { score.score.to_string() } else { String::new() }).with("comment", score.comment);
-    let page = rating(visit.clone(), form, &ticket, closing);
-    visit.show(&page)
-}
-
-async fn ticket(visit: &Visit, number: &str) -> Answer<proto::Ticket> {
-    let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number: number.to_owned() });
-    Ok(visit.call.peers().tickets().get_ticket(request).await?.into_inner())
-}
-
-fn rating(visit: Visit, form: Form, ticket: &proto::Ticket, closing: bool) -> Rate {
-    Rate {
-        l: visit.layout("requests"),
-        number: ticket.number.clone(),
-        subject: ticket.subject.clone(),
-        needed: ticket.actions.as_ref().is_some_and(|actions| actions.close_needs_score),
-        rated: ticket.satisfaction.is_some(),
-        closing,
-        form,
-    }
-}
-
-/// Rates.
-pub async fn rate(Path((_, number)): Numbered, posted: Posted) -> Answer<Response> {
-    let visit = &posted.visit;
-    let request = visit.call.grpc(proto::RateTicketRequest {
-        portal: visit.portal(),
-        request_id: posted.request_id(&format!("rate {number}")),
-        number: number.clone(),
-        score: posted.value("score").parse().unwrap_or(0),
-        comment: posted.trimmed("comment"),
-        ..Default::default()
-    });
-    let rated = if posted.value("score").is_empty() {
-        Err(refused("score", "Choose how satisfied you are"))
-    } else {
-        visit.call.peers().tickets().rate_ticket(request).await.map_err(Problem::from)
-    };
-    match rated {
-        Ok(_) => Ok(visit.go_saying(&visit.url(&format!("/requests/{number}")), "Your rating is saved.")),
-        Err(problem) => again_rating(&posted, &number, problem, false).await,
-    }
-}
-
-/// Closes, with a rating where one is asked for.
-pub async fn close(Path((_, number)): Numbered, posted: Posted) -> Answer<Response> {
-    let visit = &posted.visit;
-    let request = visit.call.grpc(proto::CloseTicketRequest {
-        portal: visit.portal(),
-        request_id: posted.request_id(&format!("close {number}")),
-        number: number.clone(),
-        score: posted.value("score").parse().unwrap_or(0),
-        comment: posted.trimmed("comment"),
-        ..Default::default()
-    });
-    match visit.call.peers().tickets().close_ticket(request).await {
-        Ok(_) => {
-            let word = visit.l.words.ticket.clone();
-            Ok(visit.go_saying(&visit.url(&format!("/requests/{number}")), &format!("The {word} is closed.")))
-        }
-        Err(status) => again_rating(&posted, &number, status.into(), true).await,
-    }
-}
-
-async fn again_rating(posted: &Posted, number: &str, problem: Problem, closing: bool) -> Answer<Response> {
-    let errors = errors_of(&problem).ok_or(problem)?;
-    let ticket = ticket(&posted.visit, number).await?;
-    let mut form = posted.again();
-    form.errors = errors;
-    posted.show_again(form, |visit, form| rating(visit, form, &ticket, closing))
 }

@@ -8,13 +8,14 @@ use portico_proto::tickets::v1 as proto;
 use serde::Deserialize;
 
 use super::map;
-use super::posted::{Posted, errors_of};
+use super::posted::Posted;
 use super::sign_up::{challenge, check_email};
 use super::view::form::{Challenge, Form};
 use super::view::request::{NewRequest, Submitted};
 use super::view::ui::{Choice, Status};
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
+use crate::limits::Kind;
 
 /// What the address may fill in.
 #[derive(Debug, Default, Deserialize)]
@@ -40,10 +41,10 @@ pub async fn page(visit: Visit, Query(prefill): Query<Prefill>) -> Answer<Respon
     if plausible(&prefill.follow_up_of) && !prefill.follow_up_of.is_empty() {
         return Ok(visit.go(&visit.url(&format!("/requests/{}/follow-up", prefill.follow_up_of))));
     }
-    let subject: String = prefill.subject.chars().take(250).collect();
-    let form = visit.form().with("subject", subject).with("product", prefill.product).with("priority", "normal");
+    let subject: String = prefill.subject.chars().take(200).collect();
+    let form = visit.form().with("subject", subject).with("product", prefill.product);
     let page = shown(visit.clone(), form, String::new()).await?;
-    visit.show(&page)
+    visit.show_form(&page)
 }
 
 fn may_submit(visit: &Visit) -> Answer<()> {
@@ -61,7 +62,6 @@ async fn shown(visit: Visit, form: Form, follows: String) -> Answer<NewRequest> 
 }
 
 fn new_request(visit: Visit, form: Form, follows: String, catalog: proto::GetCatalogResponse, challenge: Option<Challenge>) -> NewRequest {
-    let guest = visit.l.me.is_none();
     let entry = catalog.priority_entry();
     let categories = categories(&catalog);
     NewRequest {
@@ -69,8 +69,9 @@ fn new_request(visit: Visit, form: Form, follows: String, catalog: proto::GetCat
         draft_key: format!("{}/{}/{}", visit.portal(), visit.my_id(), if follows.is_empty() { "new" } else { &follows }),
         products: catalog.products.into_iter().map(|one| Choice::new(one.id, one.name)).collect(),
         departments: catalog.departments.into_iter().map(|one| Choice::new(one.id, one.name)).collect(),
-        priority: !guest && entry == proto::PriorityEntry::Customer,
-        matrix: !guest && entry == proto::PriorityEntry::Matrix,
+        // Who may enter a priority may enter what it is made of, too.
+        priority: entry == proto::PriorityEntry::Customer,
+        matrix: matches!(entry, proto::PriorityEntry::Customer | proto::PriorityEntry::Matrix),
         l: visit.layout("requests"),
         categories,
         challenge,
@@ -112,7 +113,7 @@ pub async fn follow_up_page(visit: Visit, Path((_, number)): Path<(String, Strin
         .with("department", id(parent.department.as_ref()))
         .with("priority", map::ticket::priority_key(parent.priority()));
     let page = shown(visit.clone(), form, parent.number).await?;
-    visit.show(&page)
+    visit.show_form(&page)
 }
 
 /// Makes a follow-up.
@@ -126,7 +127,7 @@ async fn create(posted: &Posted, follows: Option<String>) -> Answer<Response> {
     if form.errors.is_empty() {
         match send(posted, follows.clone()).await {
             Ok(ticket) => return Ok(confirmation(posted, &ticket)),
-            Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
+            Err(problem) => posted.fault(&mut form, problem)?,
         }
     }
     if posted.visit.l.me.is_none() {
@@ -156,6 +157,9 @@ fn check(posted: &Posted) -> Form {
 
 async fn send(posted: &Posted, follows: Option<String>) -> Answer<proto::Ticket> {
     let visit = &posted.visit;
+    if visit.l.me.is_none() {
+        visit.call.limit(Kind::GuestRequests)?;
+    }
     let uploads = posted.tickets().await?;
     let guest = visit.l.me.is_none().then(|| proto::GuestEntry {
         email: posted.trimmed("email"),

@@ -1,19 +1,24 @@
 //! Search over everything that the reader may see.
 
+use std::collections::HashMap;
+
 use axum::extract::Query;
 use axum::response::Response;
+use portico_proto::community::v1 as community;
 use portico_proto::knowledge::v1 as knowledge;
 use portico_proto::tickets::v1 as tickets;
 use serde::Deserialize;
 
 use super::home::first;
 use super::map;
+use super::view::form::Form;
 use super::view::home::Link;
-use super::view::layout::percent_encode;
+use super::view::layout::{capital, percent_encode};
 use super::view::search::{Group, Hit, Search};
-use super::view::ui::{SafeHtml, Tab, escape};
+use super::view::ui::{Choice, SafeHtml, Tab, escape};
 use super::visit::Visit;
 use crate::error::Answer;
+use crate::ticket_hits;
 
 /// Hits of each kind on the page of all kinds.
 const FEW: i32 = 6;
@@ -27,6 +32,24 @@ pub struct Asked {
     q: String,
     #[serde(default, rename = "type")]
     kind: String,
+    /// Narrows articles and questions.
+    #[serde(default)]
+    department: String,
+    /// The same.
+    #[serde(default)]
+    category: String,
+}
+
+impl Asked {
+    /// Whether only articles and questions of a department or category are wanted.
+    fn narrowed(&self) -> bool {
+        !(self.department.is_empty() && self.category.is_empty())
+    }
+
+    /// Whether the page can be narrowed: only articles and questions have departments and categories.
+    fn facets(&self) -> bool {
+        matches!(self.kind.as_str(), "" | "articles" | "faqs")
+    }
 }
 
 /// The kinds: name in the address, words, icon.
@@ -62,13 +85,21 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
             did_you_mean_url: String::new(),
             partial: false,
             popular: Vec::new(),
+            departments: Vec::new(),
+            categories: Vec::new(),
+            form: Form::default(),
         });
     }
     let limit = if asked.kind.is_empty() { FEW } else { MANY };
-    let (found, mine) = tokio::join!(public(&visit, &query, &asked.kind, limit), requests(&visit, &query, &asked.kind, limit));
+    let (found, mine, forums, (departments, categories)) = tokio::join!(
+        public(&visit, &query, &asked, limit),
+        requests(&visit, &query, &asked, limit),
+        forum_names(&visit, &asked.kind),
+        facets(&visit, &asked),
+    );
     // The field must never be worth nothing: what doesn't answer is left out, with a word about it.
     let (answer, failed) = found.map_or_else(|_| (knowledge::SearchResponse::default(), true), |answer| (answer, false));
-    let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked.kind)).collect();
+    let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked.kind, &forums)).collect();
     groups.extend(mine);
     let total = groups.iter().map(|group| group.hits.len()).sum();
     let popular = if total == 0 { popular(&visit).await } else { Vec::new() };
@@ -81,6 +112,12 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
         partial: failed || answer.topics_missing,
         groups,
         popular,
+        departments,
+        categories,
+        form: Form::default()
+            .with("type", asked.kind.clone())
+            .with("department", asked.department.clone())
+            .with("category", asked.category),
         query,
     };
     visit.show(&page)
@@ -91,70 +128,102 @@ fn url(visit: &Visit, query: &str, kind: &str) -> String {
     visit.url(&format!("/search?q={}{kind}", percent_encode(query)))
 }
 
-async fn public(visit: &Visit, query: &str, kind: &str, limit: i32) -> Answer<knowledge::SearchResponse> {
-    if kind == "tickets" {
+/// Departments and categories to narrow to; without them the page has no such choice.
+async fn facets(visit: &Visit, asked: &Asked) -> (Vec<Choice>, Vec<Choice>) {
+    if !asked.facets() {
+        return Default::default();
+    }
+    let (mut catalog, mut articles) = (visit.call.peers().catalog(), visit.call.peers().articles());
+    let (catalog, categories) = tokio::join!(
+        catalog.get_catalog(visit.call.grpc(tickets::GetCatalogRequest { portal: visit.portal() })),
+        articles.list_categories(visit.call.grpc(knowledge::ListCategoriesRequest { portal: visit.portal(), kind: 0 })),
+    );
+    let departments = catalog.map(|answer| answer.into_inner().departments).unwrap_or_default();
+    let categories = categories.map(|answer| answer.into_inner().categories).unwrap_or_default();
+    (
+        departments.into_iter().map(|one| Choice::new(one.name.clone(), one.name)).collect(),
+        categories.into_iter().filter(|one| one.articles > 0).map(|one| Choice::new(one.name.clone(), capital(&one.name))).collect(),
+    )
+}
+
+async fn public(visit: &Visit, query: &str, asked: &Asked, limit: i32) -> Answer<knowledge::SearchResponse> {
+    if asked.kind == "tickets" {
         return Ok(knowledge::SearchResponse::default());
     }
     let request = visit.call.grpc(knowledge::SearchRequest {
         portal: visit.portal(),
         query: query.to_owned(),
-        kinds: kind_of(kind).map(i32::from).into_iter().collect(),
+        kinds: kind_of(&asked.kind).map(i32::from).into_iter().collect(),
+        department: if asked.facets() { asked.department.clone() } else { String::new() },
+        category: if asked.facets() { asked.category.clone() } else { String::new() },
         limit,
-        ..Default::default()
     });
     Ok(visit.call.peers().search().search(request).await?.into_inner())
 }
 
-async fn requests(visit: &Visit, query: &str, kind: &str, limit: i32) -> Option<Group> {
-    if visit.l.me.is_none() || !(kind.is_empty() || kind == "tickets") {
+/// The forums' names by id: a topic's hit says where it was written. Without them it says nothing.
+async fn forum_names(visit: &Visit, kind: &str) -> HashMap<String, String> {
+    fn add(forums: Vec<community::Forum>, names: &mut HashMap<String, String>) {
+        for forum in forums {
+            names.insert(forum.id, forum.name);
+            add(forum.children, names);
+        }
+    }
+    let mut names = HashMap::new();
+    if matches!(kind, "" | "topics") && visit.l.portal.community {
+        add(super::community::forums(visit).await.unwrap_or_default(), &mut names);
+    }
+    names
+}
+
+async fn requests(visit: &Visit, query: &str, asked: &Asked, limit: i32) -> Option<Group> {
+    let wanted = asked.kind == "tickets" || (asked.kind.is_empty() && !asked.narrowed());
+    if visit.l.me.is_none() || !wanted {
         return None;
     }
-    let scope = if visit.l.staff() { tickets::Scope::All } else { tickets::Scope::Visible };
-    let filter = tickets::TicketFilter { scope: scope.into(), q: query.chars().take(200).collect(), ..Default::default() };
-    let request = visit.call.grpc(tickets::ListTicketsRequest {
-        portal: visit.portal(),
-        filter: Some(filter),
-        page: first(limit),
-        ..Default::default()
-    });
-    let answer = visit.call.peers().tickets().list_tickets(request).await.ok()?.into_inner();
-    let pages = visit.url("/requests");
-    let hits = answer.tickets.iter().map(|ticket| Hit {
-        url: format!("{pages}/{}", ticket.number),
-        title: ticket.subject.clone(),
-        snippet: SafeHtml(String::new()),
-        meta: format!("{} · {}", ticket.number, ticket.status_label),
-    });
-    let hits: Vec<_> = hits.collect();
-    let more = !answer.next_page_token.is_empty();
+    let found = ticket_hits::find(&visit.call, query, limit).await.ok()?;
+    let hits: Vec<_> = found
+        .hits
+        .into_iter()
+        .map(|hit| Hit {
+            url: visit.request_url(&hit.number),
+            snippet: SafeHtml(hit.snippet),
+            meta: format!("{} · {}", hit.number, hit.status),
+            title: hit.subject,
+        })
+        .collect();
     Some(Group {
         title: format!("Your {}", visit.l.words.tickets),
-        total: if more { format!("{}+", hits.len()) } else { hits.len().to_string() },
+        total: if found.more { format!("{}+", hits.len()) } else { hits.len().to_string() },
         icon: "inbox",
-        more: if more && kind.is_empty() { url(visit, query, "tickets") } else { String::new() },
+        more: if found.more && asked.kind.is_empty() { url(visit, query, "tickets") } else { String::new() },
         hits,
     })
 }
 
-fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, kind: &str) -> Group {
+fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, kind: &str, forums: &HashMap<String, String>) -> Group {
     let (name, title, icon) = KINDS.iter().find(|(name, ..)| kind_of(name) == Some(found.kind())).copied().unwrap_or(KINDS[0]);
     let shown = i32::try_from(found.items.len()).unwrap_or(i32::MAX);
     Group {
-        title: title.to_owned(),
+        title: if name == "articles" { visit.l.words.Articles() } else { title.to_owned() },
         total: if found.total_capped { format!("{}+", found.total) } else { found.total.to_string() },
         icon,
         more: if kind.is_empty() && found.total > shown { url(visit, query, name) } else { String::new() },
-        hits: found.items.iter().map(|item| hit(item, &visit.l.portal.base)).collect(),
+        hits: found.items.iter().map(|item| hit(item, &visit.l.portal.base, forums)).collect(),
     }
 }
 
-fn hit(item: &knowledge::SearchItem, base: &str) -> Hit {
+fn hit(item: &knowledge::SearchItem, base: &str, forums: &HashMap<String, String>) -> Hit {
     let url = match item.kind() {
         knowledge::SearchKind::Topics => map::topic::url(base, &item.id, &item.slug),
         knowledge::SearchKind::Announcements => format!("{base}/announcements/{}", item.id),
         _ => map::article::url(base, &item.slug),
     };
-    Hit { url, title: item.title.clone(), snippet: SafeHtml(marks_only(&item.snippet_html)), meta: item.category.clone() }
+    let meta = match item.kind() {
+        knowledge::SearchKind::Topics => forums.get(&item.category).cloned().unwrap_or_default(),
+        _ => capital(&item.category),
+    };
+    Hit { url, title: item.title.clone(), snippet: SafeHtml(marks_only(&item.snippet_html)), meta }
 }
 
 /// Keeps `<mark>` of a snippet and escapes everything else, whatever the index sent.
@@ -184,7 +253,11 @@ fn tabs(visit: &Visit, query: &str, kind: &str, groups: &[Group]) -> Vec<Tab> {
     });
     let tabs = known.map(|(name, label, icon)| Tab {
         url: url(visit, query, name),
-        label: if *name == "tickets" { format!("Your {}", visit.l.words.tickets) } else { (*label).to_owned() },
+        label: match *name {
+            "tickets" => format!("Your {}", visit.l.words.tickets),
+            "articles" => visit.l.words.Articles(),
+            _ => (*label).to_owned(),
+        },
         count: groups.iter().find(|group| group.icon == *icon).map(|group| group.total.clone()).unwrap_or_default(),
         current: *name == kind,
         icon,
@@ -207,6 +280,20 @@ async fn popular(visit: &Visit) -> Vec<Link> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hit_says_where_it_stands_in_words_and_never_by_an_id() {
+        let forums = HashMap::from([("0198".to_owned(), "Installers".to_owned())]);
+        let item = |kind: knowledge::SearchKind, category: &str| knowledge::SearchItem {
+            kind: kind.into(),
+            category: category.into(),
+            ..Default::default()
+        };
+        let meta = |kind, category| hit(&item(kind, category), "/portal/demo", &forums).meta;
+        assert_eq!(meta(knowledge::SearchKind::Articles, "getting started"), "Getting started");
+        assert_eq!(meta(knowledge::SearchKind::Topics, "0198"), "Installers");
+        assert_eq!(meta(knowledge::SearchKind::Topics, "0199"), "");
+    }
 
     #[test]
     fn a_snippet_keeps_its_marks_and_nothing_else() {

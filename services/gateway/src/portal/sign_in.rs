@@ -85,6 +85,7 @@ fn home_of(answer: &identity::SignIn, visit: &Visit) -> String {
 
 /// The answer of everything that signs a browser in: its cookies, and where to go.
 pub fn signed_in(visit: &Visit, answer: &identity::SignIn, target: &str) -> Response {
+    visit.call.forget_session();
     let mut response = visit.go(target);
     for cookie in visit.call.signed_in_cookies(answer) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -120,7 +121,7 @@ pub fn safe_next(next: &str, slug: &str) -> String {
     let ours = [format!("/portal/{slug}"), format!("/desk/{slug}")];
     let below = |folder: &String| next.strip_prefix(folder.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
     let plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !next.contains("//") && !next.contains("/..");
-    if plain && ours.iter().any(below) { next.to_owned() } else { String::new() }
+    if plain && ours.iter().any(below) && !crate::security::one_time(next) { next.to_owned() } else { String::new() }
 }
 
 #[cfg(test)]
@@ -140,6 +141,7 @@ mod tests {
             "/portal/demo/../x",
             "/portal/demo\\x",
             "/portal/demoevil",
+            "/portal/demo/reset/TOKEN",
         ] {
             assert_eq!(safe_next(bad, "demo"), "", "{bad}");
         }

@@ -46,7 +46,6 @@ pub async fn sign_up(posted: Posted) -> Answer<Response> {
     }
     check_email(&posted, &mut form);
     if form.errors.is_empty() {
-        visit.call.limit_credentials()?;
         let request = visit.call.grpc(identity::SignUpRequest {
             portal: visit.portal(),
             request_id: posted.request_id("sign-up"),
@@ -54,9 +53,13 @@ pub async fn sign_up(posted: Posted) -> Answer<Response> {
             email: posted.trimmed("email"),
             captcha: captcha(&posted),
         });
-        match visit.call.peers().accounts().sign_up(request).await.map_err(Problem::from) {
+        let sent = match visit.call.limit_credentials() {
+            Ok(()) => visit.call.peers().accounts().sign_up(request).await.map_err(Problem::from),
+            Err(problem) => Err(problem),
+        };
+        match sent {
             Ok(_) => return Ok(visit.go(&visit.url("/check-your-inbox"))),
-            Err(problem) => form.errors = super::posted::errors_of(&problem).ok_or(problem)?,
+            Err(problem) => posted.fault(&mut form, problem)?,
         }
     }
     let challenge = challenge(visit, identity::CaptchaPurpose::Signup).await?;
@@ -77,16 +80,19 @@ pub async fn forgot(posted: Posted) -> Answer<Response> {
     let mut form = posted.again();
     check_email(&posted, &mut form);
     if form.errors.is_empty() {
-        visit.call.limit_credentials()?;
         let request = visit.call.grpc(identity::RequestPasswordResetRequest {
             portal: visit.portal(),
             request_id: posted.request_id("forgot"),
             email: posted.trimmed("email"),
             captcha: captcha(&posted),
         });
-        match visit.call.peers().accounts().request_password_reset(request).await.map_err(Problem::from) {
+        let sent = match visit.call.limit_credentials() {
+            Ok(()) => visit.call.peers().accounts().request_password_reset(request).await.map_err(Problem::from),
+            Err(problem) => Err(problem),
+        };
+        match sent {
             Ok(_) => return Ok(visit.go(&visit.url("/check-your-inbox"))),
-            Err(problem) => form.errors = super::posted::errors_of(&problem).ok_or(problem)?,
+            Err(problem) => posted.fault(&mut form, problem)?,
         }
     }
     let challenge = challenge(visit, identity::CaptchaPurpose::PasswordReset).await?;

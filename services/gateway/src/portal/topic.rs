@@ -1,19 +1,17 @@
-//! One topic: reading, replying, voting; and writing one, with a preview and drafts.
+//! One topic: reading, replying, voting, and what its writer and the team do with it.
 
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use portico_proto::community::v1 as proto;
-use serde::Deserialize;
 
-use super::community::forums;
 use super::home::first;
 use super::map;
 use super::news::{Cursor, next};
-use super::posted::{Posted, errors_of};
+use super::posted::Posted;
 use super::request::refused;
-use super::view::community::{NewTopic, Topic};
+use super::view::community::Topic;
 use super::view::form::Form;
-use super::view::ui::{Choice, Crumb, SafeHtml};
+use super::view::ui::{Crumb, SafeHtml};
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
@@ -21,12 +19,14 @@ use crate::error::{Answer, Problem};
 const ROWS: i32 = 50;
 
 /// A portal and a topic.
-type Named = Path<(String, String)>;
+pub type Named = Path<(String, String)>;
 
 /// One topic. A prefetch counts no view.
 pub async fn page(visit: Visit, Path((_, segment)): Named, Query(cursor): Query<Cursor>) -> Answer<Response> {
-    let count_view = visit.call.headers.get("sec-purpose").is_none();
-    let topic = read(&visit, map::topic::id_of(&segment), count_view).await?;
+    let id = map::topic::id_of(&segment);
+    // An address without the title leads on to the one with it, which counts.
+    let count_view = visit.call.headers.get("sec-purpose").is_none() && id != segment;
+    let topic = read(&visit, id, count_view).await?;
     if topic.draft {
         return Ok(visit.go(&visit.url(&format!("/community/t/{}/edit", topic.id))));
     }
@@ -34,11 +34,19 @@ pub async fn page(visit: Visit, Path((_, segment)): Named, Query(cursor): Query<
     if !right.ends_with(&format!("/{segment}")) {
         return Ok(Redirect::permanent(&right).into_response());
     }
+    if topic.slug.is_empty() && visit.call.headers.get("sec-purpose").is_none() {
+        // A title without letters makes no longer address: this one counts.
+        read(&visit, &topic.id, true).await?;
+    }
     let page = shown(visit.clone(), visit.form(), topic, cursor).await?;
     visit.show(&page)
 }
 
-async fn read(visit: &Visit, id: &str, count_view: bool) -> Answer<proto::Topic> {
+/// Reads a topic.
+///
+/// # Errors
+/// 404 when the reader may not see it, or when the community is off.
+pub async fn read(visit: &Visit, id: &str, count_view: bool) -> Answer<proto::Topic> {
     if !visit.l.portal.community {
         return Err(Problem::not_found());
     }
@@ -54,9 +62,10 @@ async fn posts(visit: &Visit, topic_id: &str, cursor: Cursor, accepted_only: boo
 
 async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) -> Answer<Topic> {
     let listed = posts(&visit, &topic.id, cursor, false).await?;
+    // An answer that stands first anyway needs no copy above the others.
     let accepted = match listed.posts.iter().find(|post| post.accepted).cloned() {
         None if !topic.accepted_post_id.is_empty() => posts(&visit, &topic.id, Cursor::default(), true).await?.posts.into_iter().next(),
-        found => found,
+        found => found.filter(|post| post.number > 1),
     };
     let (me, viewer) = (visit.my_id(), topic.viewer.unwrap_or_default());
     let url = map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug);
@@ -80,12 +89,15 @@ async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) ->
         following: viewer.following,
         replies: map::topic::several(topic.posts, "reply", "replies"),
         views: map::topic::several(topic.views, "view", "views"),
+        answered: !topic.accepted_post_id.is_empty(),
         accepted: accepted.as_ref().map(&post),
         posts: listed.posts.iter().map(post).collect(),
         next: next(url.clone(), &listed.next_page_token),
         may_post: viewer.may_post,
         may_accept: viewer.may_accept,
         may_delete: viewer.may_delete,
+        may_edit: viewer.may_edit,
+        may_moderate: viewer.may_moderate,
         locked: locked(&topic),
         l: visit.layout("community"),
         id: topic.id,
@@ -112,7 +124,7 @@ pub async fn reply(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
         Ok(post) => Ok(visit.go(&format!("{}#post-{}", visit.url(&format!("/community/t/{id}")), post.number))),
         Err(problem) => {
             let mut form = posted.again();
-            form.errors = errors_of(&problem).ok_or(problem)?;
+            posted.fault(&mut form, problem)?;
             let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Cursor::default()).await?;
             posted.show_again(form, |visit, _| Topic { l: visit.layout("community"), ..page })
         }
@@ -201,145 +213,4 @@ pub async fn delete(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
         return Ok(visit.go_saying(&visit.url("/community/drafts"), "The draft is deleted."));
     }
     Ok(visit.go_saying(&visit.url("/community"), "The topic is deleted."))
-}
-
-/// What the address may fill in.
-#[derive(Debug, Default, Deserialize)]
-pub struct Prefill {
-    #[serde(default)]
-    forum: String,
-    #[serde(default)]
-    title: String,
-}
-
-/// The page to write a topic.
-pub async fn new_page(visit: Visit, Query(prefill): Query<Prefill>) -> Answer<Response> {
-    visit.person()?;
-    let title: String = prefill.title.chars().take(200).collect();
-    let form = visit.form().with("forum", prefill.forum).with("title", title).with("type", "question");
-    let page = writing(visit.clone(), form, None, None).await?;
-    visit.show(&page)
-}
-
-async fn writing(visit: Visit, form: Form, preview: Option<SafeHtml>, draft: Option<&str>) -> Answer<NewTopic> {
-    let forums = forums(&visit).await?;
-    Ok(NewTopic {
-        action: draft.map_or_else(|| visit.url("/community/new"), |id| visit.url(&format!("/community/t/{id}/edit"))),
-        forums: map::topic::choices(&forums),
-        kinds: map::topic::KINDS.iter().map(|(value, label)| Choice::new(*value, *label)).collect(),
-        l: visit.layout("community"),
-        draft: draft.is_some(),
-        preview,
-        form,
-    })
-}
-
-/// Previews, keeps as a draft, or publishes.
-pub async fn create(posted: Posted) -> Answer<Response> {
-    posted.visit.person()?;
-    write(&posted, None).await
-}
-
-/// The page to go on with a draft.
-pub async fn edit_page(visit: Visit, Path((_, id)): Named) -> Answer<Response> {
-    visit.person()?;
-    let topic = read(&visit, &id, false).await?;
-    if !topic.viewer.unwrap_or_default().may_edit {
-        return Err(Problem::not_found());
-    }
-    let kind =
-        map::topic::KINDS.iter().find(|(value, _)| map::topic::kind_of(value) == topic.r#type()).map_or("question", |(value, _)| value);
-    let form = visit
-        .form()
-        .with("type", kind)
-        .with("title", topic.title.clone())
-        .with("body", topic.body.clone())
-        .with("forum", topic.forum.as_ref().map(|forum| forum.id.clone()).unwrap_or_default())
-        .with("tags", topic.tags.join(", "))
-        .with("notify_emails", topic.notify_emails.join(", "));
-    let page = writing(visit.clone(), form, None, Some(&id)).await?;
-    visit.show(&page)
-}
-
-/// The same for a draft that is kept already.
-pub async fn update(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
-    posted.visit.person()?;
-    write(&posted, Some(&id)).await
-}
-
-async fn write(posted: &Posted, draft: Option<&str>) -> Answer<Response> {
-    let visit = &posted.visit;
-    if posted.value("do") == "preview" {
-        let html = SafeHtml(chassis::markdown::render(posted.value("body")));
-        let page = writing(visit.clone(), posted.again(), Some(html), draft).await?;
-        return visit.show(&page);
-    }
-    let publish = posted.value("do") != "draft";
-    let mut form = posted.again();
-    if posted.trimmed("title").is_empty() {
-        form.refuse("title", "Enter a title");
-    }
-    if posted.trimmed("forum").is_empty() {
-        form.refuse("forum", "Choose a forum");
-    }
-    if publish && posted.trimmed("body").is_empty() {
-        form.refuse("body", "Write the text");
-    }
-    if form.errors.is_empty() {
-        match save(posted, draft, publish).await {
-            Ok(_) if !publish => return Ok(visit.go_saying(&visit.url("/community/drafts"), "The draft is saved.")),
-            Ok(topic) => {
-                return Ok(visit.go_saying(&map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug), "Your topic is published."));
-            }
-            Err(problem) => form.errors = errors_of(&problem).ok_or(problem)?,
-        }
-    }
-    let page = writing(visit.clone(), form.clone(), None, draft).await?;
-    posted.show_again(form, |visit, _| NewTopic { l: visit.layout("community"), ..page })
-}
-
-async fn save(posted: &Posted, draft: Option<&str>, publish: bool) -> Answer<proto::Topic> {
-    let visit = &posted.visit;
-    let uploads = posted.tickets().await?;
-    let purpose = format!("topic {} {publish}", draft.unwrap_or("new"));
-    let (portal, request_id) = (visit.portal(), posted.request_id(&purpose));
-    let (kind, title) = (map::topic::kind_of(posted.value("type")), posted.trimmed("title"));
-    let (body, forum) = (posted.value("body").trim_end().to_owned(), posted.trimmed("forum"));
-    let (tags, emails) = (posted.list("tags"), posted.list("notify_emails"));
-    let mut topics = visit.call.peers().topics();
-    let answer = match draft {
-        Some(id) => {
-            let request = proto::UpdateTopicRequest {
-                portal,
-                request_id,
-                id: id.to_owned(),
-                r#type: Some(kind.into()),
-                title: Some(title),
-                body: Some(body),
-                forum: Some(forum),
-                tags: Some(proto::TagList { tags }),
-                notify_emails: Some(proto::AddressList { addresses: emails }),
-                uploads,
-                draft: Some(!publish),
-                ..Default::default()
-            };
-            topics.update_topic(visit.call.grpc(request)).await?
-        }
-        None => {
-            let request = proto::CreateTopicRequest {
-                portal,
-                request_id,
-                r#type: kind.into(),
-                title,
-                body,
-                forum,
-                tags,
-                uploads,
-                notify_emails: emails,
-                draft: !publish,
-            };
-            topics.create_topic(visit.call.grpc(request)).await?
-        }
-    };
-    Ok(answer.into_inner())
 }

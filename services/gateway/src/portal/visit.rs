@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::dates::Dates;
 use super::view::form::Form;
-use super::view::layout::{Layout, Me, Portal, Words};
+use super::view::layout::{Layout, Me, Portal, Words, capital};
 use crate::call::{Call, Page};
 use crate::error::{Answer, Problem};
 use crate::session;
@@ -117,6 +117,11 @@ impl Visit {
         format!("{}{path}", self.l.portal.base)
     }
 
+    /// Where the reader works on a request: the team at the desk, everybody else in the portal.
+    pub fn request_url(&self, number: &str) -> String {
+        if self.l.staff() { format!("{}/tickets/{number}", self.l.portal.desk) } else { self.url(&format!("/requests/{number}")) }
+    }
+
     /// The frame with its part of the portal marked.
     pub fn layout(&self, section: &'static str) -> Layout {
         Layout { section, ..self.l.clone() }
@@ -161,6 +166,24 @@ impl Visit {
             let gone = HeaderValue::from_static("portico-flash=; Path=/; Max-Age=0; SameSite=Lax");
             response.headers_mut().append(header::SET_COOKIE, gone);
         }
+        Ok(response)
+    }
+
+    /// A status in the portal's words.
+    pub fn status_word(&self, key: &str) -> String {
+        let copy = self.call.state.portals().get(&self.portal());
+        let label = copy.as_ref().and_then(|portal| portal.settings.pointer(&format!("/status_labels/{key}"))?.as_str());
+        label.map_or_else(|| capital(&key.replace('_', " ")), |label| label.replace("{sub_status}", "…"))
+    }
+
+    /// Answers a page with an empty form that makes something. Back shows the same page with the same idempotency key, so that sending it again
+    /// makes nothing twice.
+    ///
+    /// # Errors
+    /// As [`Visit::show`].
+    pub fn show_form(&self, page: &impl Template) -> Answer<Response> {
+        let mut response = self.show(page)?;
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         Ok(response)
     }
 
@@ -257,7 +280,7 @@ fn layout(call: &Call, path: String, facts: Facts) -> Layout {
         flash: flash(&call.headers),
         failed: false,
         section: "",
-        upload_limit: i64::try_from(call.state.config().max_upload_bytes).unwrap_or(i64::MAX),
+        upload_limit: i64::try_from(crate::uploads::largest(call)).unwrap_or(i64::MAX),
         path,
         lang,
     }

@@ -3,7 +3,7 @@ import "htmx.org";
 import "./uploads.js";
 import "./typeahead.js";
 import "./drafts.js";
-import { $, $$, csrf } from "./util.js";
+import { $, csrf } from "./util.js";
 import { enhanceForms, startForms } from "./forms.js";
 import { startKeys } from "./keys.js";
 import { liveThread, refreshParts, startLive } from "./live.js";
@@ -18,13 +18,6 @@ function mode(value) {
   $("#body")?.focus();
 }
 
-function step(by) {
-  const links = $$(".tix a");
-  const at = links.indexOf(document.activeElement);
-  const current = links.findIndex((link) => link.getAttribute("aria-current"));
-  links[Math.max(0, Math.min(links.length - 1, (at < 0 ? current : at) + by))]?.focus();
-}
-
 startMenus();
 startForms();
 startTimes();
@@ -33,8 +26,6 @@ startKeys({
   n: () => mode("internal"),
   a: () => $("#assignee")?.focus(),
   s: () => $("#next-status, #status")?.focus(),
-  j: () => step(1),
-  k: () => step(-1),
 });
 document.addEventListener("htmx:config:request", (event) => { event.detail.ctx.request.headers["X-CSRF-Token"] = csrf(); });
 document.addEventListener("htmx:after:swap", () => { enhanceForms(); refreshTimes(); });

@@ -24,6 +24,7 @@ export function enhanceForms(root = document) {
   for (const field of $$(".password input[type=password]", root)) password(field);
   for (const select of $$("select[data-submit]", root)) select.addEventListener("change", () => select.form.requestSubmit());
   for (const button of $$("[data-hide-with-js]", root)) button.hidden = true;
+  for (const part of $$("[data-show-with-js]", root)) part.hidden = false;
   const summary = $("#error-summary", root);
   if (summary) summary.focus({ preventScroll: false });
 }

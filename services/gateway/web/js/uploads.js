@@ -8,7 +8,7 @@ class UploadField extends HTMLElement {
     this.ready = true;
     this.input = $("input[type=file]", this);
     this.list = this.querySelector(".upload-list") ?? this.appendChild(make("ul", { class: "upload-list" }));
-    this.limit = Number(this.dataset.limit || 25_000_000);
+    this.limit = Number(this.dataset.limit);
     this.input.removeAttribute("name");
     this.input.addEventListener("change", () => { this.add(this.input.files); this.input.value = ""; });
     const zone = this.closest("form") ?? this;
@@ -35,7 +35,7 @@ class UploadField extends HTMLElement {
     remove.addEventListener("click", () => { state.request?.abort(); row.remove(); announce(`${file.name} removed`); this.input.focus(); this.settle(); });
     this.list.append(row);
     if (file.size > this.limit) {
-      this.fail(state, `The selected file must be smaller than ${size(this.limit)}`, false);
+      this.fail(state, `The selected file must be smaller than ${this.dataset.words ?? size(this.limit)}`, false);
       return;
     }
     this.send(state);

@@ -37,10 +37,11 @@ export function icon(name) {
   return svg;
 }
 
+/** A size in words, as the server writes it: a KB is 1,024 bytes. */
 export function size(bytes) {
-  if (bytes < 1000) return `${bytes} bytes`;
-  if (bytes < 1_000_000) return `${Math.floor(bytes / 1000)} KB`;
-  return `${(bytes / 1_000_000).toFixed(1).replace(/\.0$/, "")} MB`;
+  if (bytes < 1024) return `${bytes} bytes`;
+  if (bytes < 1024 * 1024) return `${Math.floor(bytes / 1024)} KB`;
+  return `${(Math.floor(bytes / 1024 / 1024 * 10) / 10).toFixed(1).replace(/\.0$/, "")} MB`;
 }
 
 export function debounce(wait, work) {

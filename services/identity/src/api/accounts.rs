@@ -7,8 +7,9 @@ use portico_proto::identity::v1::accounts_service_server::AccountsService;
 use tonic::{Request, Response, Status};
 
 use super::input::{self, Fields, vouched};
-use super::{Api, links, views};
+use super::{Api, views};
 use crate::app::account::Registration;
+use crate::domain::link::{LinkAction, LinkKind};
 
 #[tonic::async_trait]
 impl AccountsService for Api {
@@ -114,11 +115,33 @@ impl AccountsService for Api {
         let shown = self.app.inspect_link(&portal, &token, context.deadline).await?;
         let name = if shown.link.name.is_empty() { shown.person.name } else { shown.link.name };
         Ok(Response::new(wire::InspectLinkResponse {
-            kind: links::kind(shown.link.kind),
-            action: links::action(shown.action),
+            kind: link_kind(shown.link.kind),
+            action: link_action(shown.action),
             email: shown.person.email.to_string(),
             name,
             expires_at: Some(to_proto(shown.link.expires_at)),
         }))
     }
+}
+
+/// The kind in the contract's words.
+fn link_kind(kind: LinkKind) -> i32 {
+    let kind = match kind {
+        LinkKind::Invite => wire::LinkKind::Invite,
+        LinkKind::AutoInvite => wire::LinkKind::AutoInvite,
+        LinkKind::SignUp => wire::LinkKind::SignUp,
+        LinkKind::PasswordReset => wire::LinkKind::PasswordReset,
+    };
+    kind.into()
+}
+
+/// The action in the contract's words. A link that leads to the sign-in page has no page of its own.
+fn link_action(action: LinkAction) -> i32 {
+    let action = match action {
+        LinkAction::Register => wire::LinkAction::Register,
+        LinkAction::ConfirmAddress => wire::LinkAction::ConfirmAddress,
+        LinkAction::ResetPassword => wire::LinkAction::ResetPassword,
+        LinkAction::SignIn => wire::LinkAction::Unspecified,
+    };
+    action.into()
 }

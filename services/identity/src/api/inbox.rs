@@ -43,6 +43,10 @@ impl Consumer for Tickets {
 /// Who is to be invited because of an event.
 fn newcomer(envelope: &Envelope) -> Option<(PortalId, Newcomer)> {
     let Some(Body::Tickets(event)) = envelope.body.as_ref()?.body.as_ref() else { return None };
+    // What was imported happened long ago: nobody is invited for it.
+    if event.imported_from.is_some() {
+        return None;
+    }
     let portal = envelope.portal.parse().ok()?;
     let ticket: Uuid = parse_uuid(&envelope.aggregate_id).ok()?;
     let newcomer = match event.event.as_ref()? {
@@ -58,4 +62,28 @@ fn newcomer(envelope: &Envelope) -> Option<(PortalId, Newcomer)> {
         _ => return None,
     };
     Some((portal, newcomer))
+}
+
+#[cfg(test)]
+mod tests {
+    use portico_proto::events::v1::{EventBody, TicketCreated, TicketsEvent};
+
+    use super::*;
+
+    #[test]
+    fn nobody_is_invited_for_a_ticket_that_was_imported() {
+        let event = |imported_from| TicketsEvent {
+            imported_from,
+            event: Some(Event::TicketCreated(TicketCreated::default())),
+            ..Default::default()
+        };
+        let envelope = |event| Envelope {
+            portal: "demo".into(),
+            aggregate_id: Uuid::from_u128(1).to_string(),
+            body: Some(EventBody { body: Some(Body::Tickets(event)) }),
+            ..Envelope::default()
+        };
+        assert!(newcomer(&envelope(event(None))).is_some());
+        assert!(newcomer(&envelope(event(Some(portico_chassis::clock::to_proto(time::OffsetDateTime::UNIX_EPOCH))))).is_none());
+    }
 }

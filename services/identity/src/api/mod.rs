@@ -5,7 +5,6 @@ mod captcha;
 pub mod inbox;
 mod input;
 mod invitations;
-mod links;
 mod organizations;
 mod people;
 pub mod permissions;
@@ -21,7 +20,6 @@ use portico_proto::common::v1::render_service_server::RenderServiceServer;
 use portico_proto::identity::v1::accounts_service_server::AccountsServiceServer;
 use portico_proto::identity::v1::captcha_service_server::CaptchaServiceServer;
 use portico_proto::identity::v1::invitations_service_server::InvitationsServiceServer;
-use portico_proto::identity::v1::links_service_server::LinksServiceServer;
 use portico_proto::identity::v1::organizations_service_server::OrganizationsServiceServer;
 use portico_proto::identity::v1::people_service_server::PeopleServiceServer;
 use portico_proto::identity::v1::portals_service_server::PortalsServiceServer;
@@ -48,7 +46,6 @@ pub fn server(app: App, pager: Pager) -> Server {
         .add(PeopleServiceServer::new(api.clone()))
         .add(InvitationsServiceServer::new(api.clone()))
         .add(OrganizationsServiceServer::new(api.clone()))
-        .add(LinksServiceServer::new(api.clone()))
         .add(RevocationServiceServer::new(api.clone()))
         .add(RenderServiceServer::new(api))
 }

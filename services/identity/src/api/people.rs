@@ -1,6 +1,5 @@
 //! PeopleService.
 
-use portico_chassis::auth;
 use portico_chassis::error::Error;
 use portico_chassis::grpc::context;
 use portico_chassis::page;
@@ -185,10 +184,7 @@ impl PeopleService for Api {
         let role = request.role.and_then(|role| input::role(&mut fields, role));
         let status = request.status.and_then(|status| input::status(&mut fields, status));
         fields.done()?;
-        let by = match context.caller.staff()?.role {
-            auth::Role::Admin => Role::Admin,
-            auth::Role::Agent | auth::Role::Customer => Role::Agent,
-        };
+        let by = context.caller.staff()?.role;
         let ask = self.app.ask(&context, portal, key);
         let change = Change { name, role, status, ..Change::default() };
         Ok(Response::new(views::user(self.app.update_person(&ask, by, id, request.etag, change).await?)))

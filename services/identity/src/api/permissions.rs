@@ -53,7 +53,6 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.identity.v1.OrganizationsService/ListMembers", SignedIn),
     ("/portico.identity.v1.OrganizationsService/SetMember", Staff),
     ("/portico.identity.v1.OrganizationsService/RemoveMember", Staff),
-    ("/portico.identity.v1.LinksService/RenderLink", Services(&["notifier"])),
     ("/portico.identity.v1.RevocationService/ListRevocations", ALL),
     ("/portico.common.v1.RenderService/RenderFor", Services(&["notifier"])),
 ];

@@ -1,20 +1,36 @@
 //! The one place that calls other services.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use portico_chassis::deadline::Deadline;
-use portico_chassis::error::Error;
+use portico_chassis::error::{Error, FieldError};
 use portico_chassis::ids::PortalId;
-use portico_chassis::peers::{PeerChannel, Peers, own};
+use portico_chassis::peers::{PeerChannel, Peers, own, repeat};
+use portico_proto::common::v1::ValidateSettingsRequest;
+use portico_proto::common::v1::settings_service_client::SettingsServiceClient;
 use portico_proto::tickets::v1::GetUnverifiedAddressRequest;
 use portico_proto::tickets::v1::guest_service_client::GuestServiceClient;
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Clients of the services that identity asks.
 #[derive(Clone)]
 pub struct Clients {
     guests: GuestServiceClient<PeerChannel>,
+    readers: HashMap<&'static str, SettingsServiceClient<PeerChannel>>,
 }
+
+/// The services that obey a part of the settings document, and what is said when one does not answer.
+const READERS: [(&str, &str); 4] = [
+    ("tickets", "tickets, which must agree to this change,"),
+    ("knowledge", "knowledge, which must agree to this change,"),
+    ("community", "community, which must agree to this change,"),
+    ("notifier", "notifier, which must agree to this change,"),
+];
+/// How long a reader may think about a document.
+const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who wrote an unverified ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +44,40 @@ pub struct Writer {
 impl Clients {
     /// Clients for the configured peers; tickets is required.
     pub fn new(peers: &Peers) -> anyhow::Result<Self> {
-        Ok(Self { guests: GuestServiceClient::new(peers.channel("tickets")?) })
+        let known = READERS.into_iter().filter(|(service, _)| peers.knows(service));
+        let readers = known.map(|(service, _)| Ok((service, SettingsServiceClient::new(peers.channel(service)?))));
+        Ok(Self { guests: GuestServiceClient::new(peers.channel("tickets")?), readers: readers.collect::<anyhow::Result<_>>()? })
+    }
+
+    /// Asks these readers, all at once, whether they can live with a document; `Invalid` names what they can't live with, `Unavailable` the
+    /// reader that does not answer.
+    pub async fn agree(&self, portal: &PortalId, readers: &[&str], document: &Value, deadline: Deadline) -> Result<(), Error> {
+        let asked = READERS.iter().filter(|(service, _)| readers.contains(service));
+        let answers = asked.map(|(service, absent)| self.ask_reader(portal, service, absent, document, deadline));
+        let problems: Vec<FieldError> = try_join_all(answers).await?.into_iter().flatten().collect();
+        if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+    }
+
+    async fn ask_reader(
+        &self,
+        portal: &PortalId,
+        service: &str,
+        absent: &'static str,
+        document: &Value,
+        deadline: Deadline,
+    ) -> Result<Vec<FieldError>, Error> {
+        let Some(client) = self.readers.get(service) else { return Err(Error::Unavailable(absent)) };
+        let within = Deadline::within(deadline.remaining()?.min(READER_PATIENCE));
+        let asking = repeat(within, || async {
+            let message = ValidateSettingsRequest { portal: portal.to_string(), settings_json: document.to_string() };
+            let answer = client.clone().validate_settings(own(message, within)?).await.map_err(|status| Error::from_status(&status))?;
+            Ok(answer.into_inner().problems)
+        });
+        match tokio::time::timeout(READER_PATIENCE, asking).await {
+            Ok(Ok(problems)) => Ok(problems.into_iter().map(|one| FieldError::new(one.field, one.code, one.message)).collect()),
+            Ok(Err(error)) if !error.is_transient() => Err(error),
+            _ => Err(Error::Unavailable(absent)),
+        }
     }
 
     /// The address that a guest gave for a ticket; `None` once it is verified or gone.

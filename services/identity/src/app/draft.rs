@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::App;
 use crate::domain::event::Event;
-use crate::domain::ids::{IntakeId, LinkId, SessionId};
+use crate::domain::ids::{IntakeId, LinkId, PersonId, SessionId};
 use crate::domain::invitation::Invitation;
 use crate::domain::link::{Link, LinkKind, LinkState};
 use crate::domain::organization::{Organization, name_key};
@@ -113,7 +113,12 @@ impl Draft {
 
     /// The person must still be at this version, although nothing happens to them.
     pub fn expect_person(&mut self, person: &Person) {
-        self.entry.expects.push((AggregateRef { kind: "person", id: person.id.uuid() }, person.version));
+        self.expect_person_at(person.id, person.version);
+    }
+
+    /// The same by id.
+    pub fn expect_person_at(&mut self, id: PersonId, version: i64) {
+        self.entry.expects.push((AggregateRef { kind: "person", id: id.uuid() }, version));
     }
 
     /// Adds a changed person; answers them with their new version. Once a person and command.

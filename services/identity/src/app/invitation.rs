@@ -1,7 +1,6 @@
 //! Invitations.
 
 use async_trait::async_trait;
-use portico_chassis::auth;
 use portico_chassis::error::Error;
 use portico_chassis::grpc::Context;
 use portico_chassis::ids::PortalId;
@@ -68,17 +67,8 @@ struct By {
 impl By {
     fn of(context: &Context) -> Result<Self, Error> {
         let person = context.caller.person()?;
-        let role = match person.role {
-            auth::Role::Customer => Role::Customer,
-            auth::Role::Agent => Role::Agent,
-            auth::Role::Admin => Role::Admin,
-        };
-        let visibility = match person.visibility {
-            auth::Visibility::Own => Visibility::Own,
-            auth::Visibility::Organization => Visibility::Organization,
-        };
         let organization = person.organization.as_ref().map(|organization| OrganizationId::new(organization.id));
-        Ok(Self { id: PersonId::new(person.id), inviter: Inviter { role, organization, visibility } })
+        Ok(Self { id: PersonId::new(person.id), inviter: Inviter { role: person.role, organization, visibility: person.visibility } })
     }
 
     fn is_staff(self) -> bool {

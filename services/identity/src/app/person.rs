@@ -105,8 +105,12 @@ impl Command for UpdatePerson {
         let events = subject.person.apply(self.change.clone());
         subject.happened(events);
         let is_acting_admin = subject.person.role == Role::Admin && subject.person.may_sign_in();
-        if was_acting_admin && !is_acting_admin && !store::person::other_admin_exists(conn, &draft.portal, self.id).await? {
-            return Err(Error::conflict("last_admin", "The portal needs an administrator who can sign in."));
+        if was_acting_admin && !is_acting_admin {
+            let other = store::person::other_admin(conn, &draft.portal, self.id).await?;
+            let (other, version) =
+                other.ok_or_else(|| Error::conflict("last_admin", "The portal needs an administrator who can sign in."))?;
+            // Who stays must still be there at the commit: two administrators may be demoting each other.
+            draft.expect_person_at(other, version);
         }
         if subject.person.status == Status::Suspended && !subject.is_unchanged() {
             end_links(conn, draft, &mut subject, LinkState::Revoked).await?;

@@ -51,6 +51,9 @@ pub struct Created {
     pub expires_at: OffsetDateTime,
 }
 
+/// How often a patch is put to its readers when other patches come between.
+const PATCH_TRIES: u32 = 5;
+
 struct CreatePortal(NewPortal);
 
 #[async_trait]
@@ -108,6 +111,8 @@ fn invite_first_admin(draft: &mut Draft, admin: &mut Subject) -> Link {
 struct PatchSettings {
     patch: Value,
     etag: String,
+    /// The version of the portal that the readers were asked about.
+    asked_at: i64,
 }
 
 #[async_trait]
@@ -118,6 +123,9 @@ impl Command for PatchSettings {
         let slug = draft.portal.clone();
         let mut portal = app.portal(conn, &slug).await?;
         check_etag(&self.etag, portal.version)?;
+        if portal.version != self.asked_at {
+            return Err(Error::version_conflict());
+        }
         let settings = portal.settings.patched(&self.patch, &portal.slug).map_err(refused)?;
         let fields = settings.differences(&portal.settings);
         portal.settings = settings;
@@ -151,12 +159,34 @@ impl App {
         Ok((created, token))
     }
 
-    /// Merges a patch into the settings.
+    /// Merges a patch into the settings, once every service whose part changes has agreed to the document as it will stand.
+    ///
+    /// `Unavailable` when such a service does not answer; what it does not read can be changed without it.
     pub async fn patch_settings(&self, ask: &Ask, patch: Value, etag: String) -> Result<(Patched, i64), Error> {
-        let patched = self.run(ask, &PatchSettings { patch, etag }).await?;
+        let patched = match self.answered(ask).await? {
+            Some(patched) => patched,
+            None => self.agree_and_patch(ask, patch, etag).await?,
+        };
         // Drawn at the commit, so it is in no answer that was put together before.
         let version = self.find_portal(&ask.portal, ask.deadline).await?.settings_version;
         Ok((patched, version))
+    }
+
+    async fn agree_and_patch(&self, ask: &Ask, patch: Value, etag: String) -> Result<Patched, Error> {
+        for _ in 0..PATCH_TRIES {
+            let portal = self.find_portal(&ask.portal, ask.deadline).await?;
+            check_etag(&etag, portal.version)?;
+            let after = portal.settings.patched(&patch, &portal.slug).map_err(refused)?;
+            let readers = after.readers_of_changes(&portal.settings);
+            self.clients.agree(&ask.portal, &readers, after.document(), ask.deadline).await?;
+            let command = PatchSettings { patch: patch.clone(), etag: etag.clone(), asked_at: portal.version };
+            match self.run(ask, &command).await {
+                // Somebody else's patch came between: the readers are asked about what it came to.
+                Err(error) if etag.is_empty() && error == Error::version_conflict() => {}
+                result => return result,
+            }
+        }
+        Err(Error::Unavailable("too many changes of the settings at once"))
     }
 
     /// One portal.

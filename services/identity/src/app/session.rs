@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::draft::{Draft, Subject};
 use super::{App, Ask, Command, caller_id};
 use crate::domain::ids::{BrowserId, PersonId, SessionId};
-use crate::domain::person::{Person, Role, Status, Visibility};
+use crate::domain::person::{Person, Status};
 use crate::domain::portal::Portal;
 use crate::domain::session::{EndReason, Session};
 use crate::domain::text::clipped;
@@ -186,16 +186,9 @@ impl App {
             id: person.id.uuid(),
             session: session.uuid(),
             generation: person.generation,
-            role: match person.role {
-                Role::Customer => auth::Role::Customer,
-                Role::Agent => auth::Role::Agent,
-                Role::Admin => auth::Role::Admin,
-            },
+            role: person.role,
             organization: person.organization.as_ref().map(|o| auth::Organization { id: o.id.uuid(), name: o.name.clone() }),
-            visibility: match person.visibility {
-                Visibility::Own => auth::Visibility::Own,
-                Visibility::Organization => auth::Visibility::Organization,
-            },
+            visibility: person.visibility,
             name: person.name.clone(),
             email: person.email.to_string(),
             locale: person.locale.clone(),

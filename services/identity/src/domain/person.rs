@@ -1,69 +1,12 @@
 //! People: one account per address and portal. A person is the aggregate that owns its links, invitations and password.
 
+pub use portico_chassis::auth::role::{Role, Visibility};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::email::Email;
 use super::event::Event;
 use super::ids::{OrganizationId, PersonId};
-
-/// What a person may be in a portal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// An end user.
-    Customer,
-    /// Answers requests.
-    Agent,
-    /// Also runs the portal.
-    Admin,
-}
-
-impl Role {
-    /// The name in rows.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Agent => "agent",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Reads the name.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Customer, Self::Agent, Self::Admin].into_iter().find(|role| role.as_str() == text)
-    }
-
-    /// Agents and administrators.
-    pub fn is_staff(self) -> bool {
-        self != Self::Customer
-    }
-}
-
-/// Which tickets a customer sees besides those shared with them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Visibility {
-    /// Their own.
-    Own,
-    /// All of their organisation's.
-    Organization,
-}
-
-impl Visibility {
-    /// The name in rows and settings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Own => "own",
-            Self::Organization => "organization",
-        }
-    }
-
-    /// Reads the name.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Own, Self::Organization].into_iter().find(|visibility| visibility.as_str() == text)
-    }
-}
 
 /// Whether a person may act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -14,6 +14,15 @@ pub struct Settings(Value);
 /// Members that belong to the portal and not to its profile: a change of profile keeps them.
 const OWN: [&str; 5] = ["locales", "branding", "inbound", "limits", "ticket_prefix"];
 
+/// Which members other services obey: they are asked before such a member changes. What is in nobody's list is identity's own or the
+/// gateway's, and the schema is all there is to say about it.
+const READERS: [(&str, &[&str]); 4] = [
+    ("tickets", &["/policies", "/timers", "/status_labels", "/ticket_prefix", "/words", "/limits/tickets_per_hour_per_person"]),
+    ("knowledge", &["/locales", "/features/announcements", "/features/community"]),
+    ("community", &["/features/community", "/limits/topics_per_hour_per_person", "/limits/comments_per_hour_per_person"]),
+    ("notifier", &["/inbound"]),
+];
+
 impl Settings {
     /// The document of a new portal.
     pub fn new(profile: Profile, slug: &str) -> Self {
@@ -60,6 +69,12 @@ impl Settings {
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let (Value::Object(own), Value::Object(theirs)) = (&self.0, &other.0) else { return Vec::new() };
         own.iter().filter(|(key, value)| theirs.get(*key) != Some(value)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The services that obey a member in which two documents differ.
+    pub fn readers_of_changes(&self, before: &Self) -> Vec<&'static str> {
+        let differs = |pointer: &&str| self.0.pointer(pointer) != before.0.pointer(pointer);
+        READERS.iter().filter(|(_, members)| members.iter().any(differs)).map(|(service, _)| *service).collect()
     }
 
     /// The JSON document.
@@ -201,6 +216,15 @@ mod tests {
         assert!(helpdesk().sign_up_is_open());
         assert!(!helpdesk().patched(&json!({"features": {"signup": false}}), "demo").unwrap().sign_up_is_open());
         assert!(!helpdesk().patched(&json!({"policies": {"first_contact": ["invite"]}}), "demo").unwrap().sign_up_is_open());
+    }
+
+    #[test]
+    fn only_those_are_asked_whose_part_changes() {
+        let asked = |patch: Value| helpdesk().patched(&patch, "demo").unwrap().readers_of_changes(&helpdesk());
+        assert_eq!(asked(json!({"timers": {"auto_resolve_seconds": 5}})), ["tickets"]);
+        assert_eq!(asked(json!({"features": {"community": false}})), ["knowledge", "community"]);
+        assert_eq!(asked(json!({"inbound": {"address": "help@acme.test"}})), ["notifier"]);
+        assert_eq!(asked(json!({"branding": {"accent": "#123456"}, "limits": {"upload_bytes": 7}})), [""; 0]);
     }
 
     #[test]

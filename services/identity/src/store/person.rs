@@ -171,14 +171,15 @@ pub async fn snapshot(pool: &PgPool, portal: Option<&str>, after: (&str, Uuid), 
     rows.into_iter().map(Stored::read).collect()
 }
 
-/// Whether the portal has an administrator who can act besides this person.
-pub async fn other_admin_exists(conn: &mut PgConnection, portal: &PortalId, person: PersonId) -> Result<bool, Error> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM person WHERE portal = $1 AND role = 'admin' AND status = 'active' AND registered AND id <> $2)",
+/// An administrator of the portal who can act besides this person, and the version at which that is so.
+pub async fn other_admin(conn: &mut PgConnection, portal: &PortalId, person: PersonId) -> Result<Option<(PersonId, i64)>, Error> {
+    Ok(sqlx::query_as(
+        "SELECT id, version FROM person WHERE portal = $1 AND role = 'admin' AND status = 'active' AND registered AND id <> $2 \
+          ORDER BY id LIMIT 1",
     )
     .bind(portal)
     .bind(person)
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await?)
 }
 

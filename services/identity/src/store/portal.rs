@@ -53,11 +53,13 @@ pub async fn find(conn: &mut PgConnection, slug: &str) -> Result<Option<Portal>,
     Ok(row.map(Portal::from))
 }
 
-/// Portals whose settings changed after a version, in the order of their changes.
+/// Portals whose settings changed after a version, in the order of their changes. A version beyond the newest is of a history that is no
+/// more, because the database was restored: then all are told, from the oldest change on.
 pub async fn changed_after(pool: &PgPool, version: i64, limit: i64) -> Result<Vec<Portal>, Error> {
     let rows: Vec<Stored> = sqlx::query_as(
         "SELECT portal, id, title, settings, settings_version, created_at, version FROM portal \
-          WHERE settings_version > $1 ORDER BY settings_version LIMIT $2",
+          WHERE settings_version > (SELECT CASE WHEN max(settings_version) < $1 THEN 0 ELSE $1 END FROM portal) \
+          ORDER BY settings_version LIMIT $2",
     )
     .bind(version)
     .bind(limit)

@@ -30,10 +30,12 @@ struct Stored {
     generation: Option<i64>,
 }
 
-/// What was revoked after a position, or since a moment when there is no position yet. Rows of one position are never parted.
+/// What was revoked after a position, or since a moment when there is no position yet. Rows of one position are never parted. A position
+/// beyond the head is of a history that is no more, because the database was restored: it counts as none.
 pub async fn after(pool: &PgPool, position: i64, since: OffsetDateTime, limit: i64) -> Result<Page, Error> {
     // Read first: what commits between the two statements comes again with the next page, and nothing is missed.
     let head: i64 = sqlx::query_scalar("SELECT position FROM journal_head").fetch_one(pool).await?;
+    let position = if position > head { 0 } else { position };
     let rows: Vec<Stored> = if position == 0 {
         sqlx::query_as("SELECT portal, position, session_id, person_id, generation FROM revocation WHERE at >= $1 ORDER BY position")
             .bind(since)

@@ -1,7 +1,8 @@
 //! Tokens: of which portal, of which generation, and who may call what.
 
 use portico_chassis::testing::eventually;
-use portico_proto::common::v1::Visibility;
+use portico_proto::common::v1::render_service_client::RenderServiceClient;
+use portico_proto::common::v1::{RenderForRequest, Visibility};
 use portico_proto::identity::v1::*;
 
 use crate::kit::*;
@@ -136,8 +137,9 @@ async fn methods_are_closed_to_those_who_are_not_named() {
     let mut forged = tonic::Request::new(import());
     forged.metadata_mut().insert("x-portico-operator", "guessed".parse().unwrap());
     assert_eq!(code(place.people().import_people(forged).await), (401, "bad_credentials".into()));
-    let render = RenderLinkRequest { portal: "demo".into(), link_id: key() };
-    assert_eq!(refusal(place.links().render_link(place.service("tickets", render)).await).http_status(), 403);
+    let render = RenderForRequest { portal: "demo".into(), event_id: key(), recipient: key(), kind: "invite".into() };
+    let mut renderer = RenderServiceClient::new(place.channel.clone());
+    assert_eq!(refusal(renderer.render_for(place.service("tickets", render)).await).http_status(), 403);
     // A guest who does not come through the gateway is nobody.
     let bare = tonic::Request::new(GetPortalRequest { portal: "demo".into() });
     assert_eq!(refusal(place.portals().get_portal(bare).await).http_status(), 401);

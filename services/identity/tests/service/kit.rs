@@ -6,15 +6,15 @@ use portico_chassis::error::Error;
 use portico_chassis::run::Running;
 use portico_chassis::testing::{Stage, eventually};
 use portico_identity::config::Config;
-use portico_proto::common::v1::{Role, Visibility};
+use portico_proto::common::v1::render_service_client::RenderServiceClient;
+use portico_proto::common::v1::{RenderForRequest, RenderForResponse, Role, Visibility};
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::events_service_client::EventsServiceClient;
 use portico_proto::events::v1::identity_event::Event;
-use portico_proto::events::v1::{Envelope, PullRequest};
+use portico_proto::events::v1::{Envelope, IdentityEvent, PullRequest};
 use portico_proto::identity::v1::accounts_service_client::AccountsServiceClient;
 use portico_proto::identity::v1::captcha_service_client::CaptchaServiceClient;
 use portico_proto::identity::v1::invitations_service_client::InvitationsServiceClient;
-use portico_proto::identity::v1::links_service_client::LinksServiceClient;
 use portico_proto::identity::v1::organizations_service_client::OrganizationsServiceClient;
 use portico_proto::identity::v1::people_service_client::PeopleServiceClient;
 use portico_proto::identity::v1::portals_service_client::PortalsServiceClient;
@@ -82,7 +82,7 @@ pub fn wrong_fields<T: std::fmt::Debug>(result: Result<Response<T>, Status>) -> 
 impl Place {
     /// A service without portals.
     pub async fn bare() -> Self {
-        Self::start(Stage::new().await).await
+        Self::start(crate::readers::agreeing().await).await
     }
 
     /// On a stage where other services stand already.
@@ -264,15 +264,24 @@ impl Place {
         found.into_inner().people.pop()
     }
 
-    pub async fn try_render(&self, link_id: &str) -> Result<Response<RenderedLink>, Status> {
-        let message = RenderLinkRequest { portal: "demo".into(), link_id: link_id.into() };
-        self.links().render_link(self.service("notifier", message)).await
+    /// What the mail of a link says, as the notifier asks for it: by the event of its latest sending.
+    pub async fn try_render(&self, link_id: &str) -> Result<Response<RenderForResponse>, Status> {
+        let issued = |envelope: &Envelope| match &envelope.body.as_ref()?.body {
+            Some(Body::Identity(IdentityEvent { event: Some(Event::LinkIssued(link)), .. })) if link.link_id == link_id => {
+                Some(link.kind.clone())
+            }
+            _ => None,
+        };
+        let events = self.journal().await;
+        let (event, kind) = events.iter().rev().find_map(|envelope| Some((envelope, issued(envelope)?))).unwrap();
+        let message = RenderForRequest { portal: "demo".into(), event_id: event.event_id.clone(), recipient: link_id.into(), kind };
+        RenderServiceClient::new(self.channel.clone()).render_for(self.service("notifier", message)).await
     }
 
     /// The path in the latest mail of a kind to an address; waits for it.
     pub async fn mailed_path(&self, email: &str, kind: &str) -> String {
         let link = eventually("a link to be mailed", || async { self.links_of(email, kind).await.pop() }).await;
-        self.try_render(&link).await.unwrap().into_inner().path
+        self.try_render(&link).await.unwrap().into_inner().action_path
     }
 
     /// The token in the latest mail of a kind to an address; waits for it.
@@ -366,10 +375,6 @@ impl Place {
 
     pub fn organizations(&self) -> OrganizationsServiceClient<Channel> {
         OrganizationsServiceClient::new(self.channel.clone())
-    }
-
-    pub fn links(&self) -> LinksServiceClient<Channel> {
-        LinksServiceClient::new(self.channel.clone())
     }
 
     pub fn revocations(&self) -> RevocationServiceClient<Channel> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
 mod access;
+mod agreement;
 mod captcha;
 mod getting_in;
 mod invitations;
@@ -12,6 +13,7 @@ mod organizations;
 mod passwords;
 mod people;
 mod portals;
+mod readers;
 mod repeated;
 mod sessions;
 mod sweep;

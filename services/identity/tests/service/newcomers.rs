@@ -32,6 +32,20 @@ const EPOCH: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 #[tonic::async_trait]
 impl EventsService for Neighbour {
+    async fn snapshot(
+        &self,
+        _: Request<portico_proto::events::v1::SnapshotRequest>,
+    ) -> Result<Response<portico_proto::events::v1::SnapshotResponse>, Status> {
+        Err(Status::unimplemented("no consumer of this test needs a snapshot"))
+    }
+
+    async fn begin_epoch(
+        &self,
+        _: Request<portico_proto::events::v1::BeginEpochRequest>,
+    ) -> Result<Response<portico_proto::events::v1::BeginEpochResponse>, Status> {
+        Err(Status::unimplemented("no database is restored in this test"))
+    }
+
     async fn get_head(&self, request: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
         let events = self.events.lock().unwrap();
         let at = usize::try_from(request.get_ref().position).unwrap();

@@ -121,6 +121,31 @@ async fn administrators_change_roles_and_agents_only_the_names_of_customers() {
     place.end().await;
 }
 
+/// Two administrators demote each other at the same moment: one of them stays, however the two requests meet.
+#[tokio::test]
+async fn two_administrators_who_demote_each_other_leave_one() {
+    let place = Place::demo().await;
+    let mut conn = place.stage.inspect("identity").await;
+    let mut stays = place.admin().await;
+    for round in 0..8 {
+        let email = format!("admin{round}@demo.test");
+        place.import(&email, Role::Admin, "", Visibility::Unspecified).await;
+        let other = place.login(&email).await;
+        let demote = |whom: &Who| UpdatePersonRequest { role: Some(Role::Customer.into()), ..update(&whom.id()) };
+        let (mut first, mut second) = (place.people(), place.people());
+        let (of_other, of_first) =
+            tokio::join!(first.update_person(place.by(&stays, demote(&other))), second.update_person(place.by(&other, demote(&stays))));
+        assert!(of_other.is_err() || of_first.is_err(), "round {round}: both were demoted");
+        let sql = "SELECT id::text FROM person WHERE role = 'admin' AND status = 'active' AND registered";
+        let left: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut conn).await.unwrap();
+        assert_eq!(left.len(), 1, "round {round}");
+        if left == [other.id()] {
+            stays = other;
+        }
+    }
+    place.end().await;
+}
+
 #[tokio::test]
 async fn a_portal_keeps_an_administrator() {
     let place = Place::demo().await;

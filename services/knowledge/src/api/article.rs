@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use portico_chassis::clock::from_proto;
 use portico_chassis::error::Error;
 use portico_proto::common::v1::AttachmentBlob;
 use portico_proto::knowledge::v1 as wire;
@@ -14,6 +15,7 @@ use crate::app::article::{ListArticles, Sort};
 use crate::app::asker::Asker;
 use crate::app::import::Imported;
 use crate::domain::article::ArticleKind;
+use crate::domain::import::Dates;
 
 /// Articles of one import call.
 const MOST_IMPORTED: usize = 500;
@@ -21,6 +23,8 @@ const MOST_IMPORTED: usize = 500;
 const MOST_TEXT: usize = 3 << 20;
 /// Characters of a source id.
 const LONGEST_SOURCE: usize = 200;
+/// Views that an article may bring along.
+const MOST_VIEWS: i64 = 1_000_000_000;
 
 #[tonic::async_trait]
 impl ArticlesService for Api {
@@ -145,14 +149,29 @@ fn imported(request: wire::ImportArticlesRequest) -> Result<Vec<Imported>, Error
     }
     let mut seen = HashSet::new();
     let mut batch = Vec::with_capacity(request.articles.len());
-    for article in request.articles {
+    for (index, article) in request.articles.into_iter().enumerate() {
         let length = article.source_id.chars().count();
         if length == 0 || length > LONGEST_SOURCE || article.source_id.contains('\0') {
-            fields.push("id", "invalid", "An article's id has 1 to 200 characters.");
+            fields.of(index, "id", "An article's id has 1 to 200 characters.");
         }
         if !seen.insert(article.source_id.clone()) {
-            fields.push("id", "invalid", "An id stands twice in this batch.");
+            fields.of(index, "id", "An id stands twice in this batch.");
         }
+        if !(0..=MOST_VIEWS).contains(&article.views) {
+            fields.of(index, "views", "From 0 to 1,000,000,000.");
+        }
+        let mut time = |field: &str, at: Option<prost_types::Timestamp>| {
+            let parsed = at.as_ref().map(from_proto)?;
+            if parsed.is_none() {
+                fields.of(index, field, "This is not a time.");
+            }
+            parsed.map(micros)
+        };
+        let dates = Dates {
+            created_at: time("created_at", article.created_at),
+            published_at: time("published_at", article.published_at),
+            updated_at: time("updated_at", article.updated_at),
+        };
         batch.push(Imported {
             kind: fields.kind(article.kind).unwrap_or(ArticleKind::Article),
             source_id: article.source_id,
@@ -160,7 +179,14 @@ fn imported(request: wire::ImportArticlesRequest) -> Result<Vec<Imported>, Error
             body: article.body,
             category: article.category,
             tags: article.tags,
+            dates,
+            views: article.views,
         });
     }
     fields.done(batch)
+}
+
+/// A time as PostgreSQL keeps it, so that a repeated import finds what it brought.
+fn micros(at: time::OffsetDateTime) -> time::OffsetDateTime {
+    at.replace_nanosecond(at.nanosecond() / 1_000 * 1_000).unwrap_or(at)
 }

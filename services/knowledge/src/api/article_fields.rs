@@ -82,6 +82,11 @@ impl Fields {
         self.0.push(FieldError::new(field, code, message));
     }
 
+    /// Something that is wrong with the article at `index` of an import.
+    pub fn of(&mut self, index: usize, field: &str, message: &str) {
+        self.0.push(FieldError::new(format!("articles[{index}].{field}"), "invalid", message));
+    }
+
     fn unknown<T>(&mut self, field: &'static str, message: &str) -> Option<T> {
         self.push(field, "invalid", message);
         None

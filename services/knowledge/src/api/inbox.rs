@@ -46,6 +46,10 @@ impl Consumer for CommunityEvents {
         topic::mark(conn, &marks).await
     }
 
+    async fn outdate(&self, conn: &mut Connection) -> Result<(), Error> {
+        topic::outdate(conn).await
+    }
+
     fn applied(&self) {
         self.0.topics_marked();
     }
@@ -64,13 +68,17 @@ impl Consumer for IdentityEvents {
         let marks: Vec<Mark> = events.iter().filter_map(changed_person).collect();
         person::mark(conn, &marks).await
     }
+
+    async fn outdate(&self, conn: &mut Connection) -> Result<(), Error> {
+        person::outdate(conn).await
+    }
 }
 
-/// The person of whom something new was told. An unknown variant about a person marks too.
+/// The person of whom something new was told. An unknown variant about a person marks too, and so does a snapshot.
 fn changed_person(event: &Envelope) -> Option<Mark> {
-    match event.body.as_ref()?.body.as_ref()? {
-        Body::Identity(IdentityEvent { event: Some(Event::PersonChanged(changed)) }) => mark(event, &changed.person_id),
-        Body::Identity(IdentityEvent { event: None }) if event.aggregate_kind == "person" => mark(event, &event.aggregate_id),
+    match event.body.as_ref().and_then(|body| body.body.as_ref()) {
+        Some(Body::Identity(IdentityEvent { event: Some(Event::PersonChanged(changed)) })) => mark(event, &changed.person_id),
+        None | Some(Body::Identity(IdentityEvent { event: None })) if event.aggregate_kind == "person" => mark(event, &event.aggregate_id),
         _ => None,
     }
 }

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use portico_chassis::error::Error;
+use portico_chassis::error::{Error, FieldError};
 use portico_chassis::journal::{Entry, Outcome, RequestKey};
 use serde::{Deserialize, Serialize};
 
 use super::article::distinct;
 use super::article_entity::with_rows;
 use super::asker::Asker;
-use super::{Inner, encode, refused, settled};
+use super::{Inner, encode, settled};
 use crate::domain::article::{Article, ArticleChange, ArticleKind, ArticleState};
 use crate::domain::audience::Audience;
+use crate::domain::import::Dates;
 use crate::domain::problem::Problem;
 use crate::store;
 use crate::store::writes::Write;
@@ -36,6 +37,10 @@ pub struct Imported {
     pub tags: Vec<String>,
     /// Article or FAQ.
     pub kind: ArticleKind,
+    /// When it was written, published, changed.
+    pub dates: Dates,
+    /// How often it was read; of a new article only.
+    pub views: i64,
 }
 
 /// What an import came to.
@@ -53,7 +58,7 @@ pub struct ImportResult {
 
 /// What is to be done for one article.
 enum Step {
-    Create(Article),
+    Create(Article, i64),
     Update(Article, Vec<&'static str>, bool),
 }
 
@@ -100,14 +105,14 @@ impl Inner {
                 Some(article) => (*article).clone(),
                 None => Article { source_id: Some(item.source_id.clone()), ..self.blank(&item.title, now) },
             };
-            match before.changed(change(item), now) {
-                Err(found) => problems.extend(found.into_iter().map(|problem| located(problem, index, &item.source_id))),
+            match item.dates.apply(&before, change(item), now) {
+                Err(found) => problems.extend(found.into_iter().map(|problem| located(problem, index))),
                 Ok((_, fields)) if fields.is_empty() => unchanged += 1,
                 Ok((mut after, _)) if before.version == 0 => {
                     if again {
                         after.slug = distinct(&after);
                     }
-                    steps.push((index, Step::Create(after)));
+                    steps.push((index, Step::Create(after, item.views)));
                 }
                 Ok((after, fields)) => {
                     let published = after.is_out() && !before.is_out();
@@ -115,7 +120,7 @@ impl Inner {
                 }
             }
         }
-        if problems.is_empty() { Ok((steps, unchanged)) } else { Err(refused(problems)) }
+        if problems.is_empty() { Ok((steps, unchanged)) } else { Err(Error::Invalid(problems)) }
     }
 
     /// Appends the steps; returns the articles that have to be planned again.
@@ -132,7 +137,7 @@ impl Inner {
             let outcomes = self.journal.append(entries, asker.deadline).await?;
             for ((index, step), outcome) in chunk.iter().zip(outcomes) {
                 match (outcome, step) {
-                    (Outcome::Committed(_), Step::Create(_)) => result.created += 1,
+                    (Outcome::Committed(_), Step::Create(..)) => result.created += 1,
                     (Outcome::Committed(_), Step::Update(..)) => result.updated += 1,
                     (Outcome::VersionConflict | Outcome::ClaimTaken { .. }, _) => again.push(*index),
                     (other, _) => return settled::<()>(other).map(|()| Vec::new()),
@@ -144,7 +149,10 @@ impl Inner {
 
     fn entry(&self, asker: &Asker, step: &Step) -> Result<Entry<Write>, Error> {
         match step {
-            Step::Create(article) => self.creation(asker, article, &[]),
+            Step::Create(article, views) => {
+                let entry = self.creation(asker, article, &[])?;
+                Ok(if *views > 0 { entry.write(Write::Views(article.id, *views)) } else { entry })
+            }
             Step::Update(article, fields, published) => {
                 let at = article.updated_at;
                 let event = store::events::article_changed(self.random.uuid(at), article, fields, *published);
@@ -170,6 +178,7 @@ fn change(item: &Imported) -> ArticleChange {
     }
 }
 
-fn located(problem: Problem, index: usize, source_id: &str) -> Problem {
-    Problem { message: format!("Article {} ({source_id}): {}", index + 1, problem.message), ..problem }
+/// The problem of the article at `index` of the request.
+fn located(problem: Problem, index: usize) -> FieldError {
+    FieldError::new(format!("articles[{index}].{}", problem.field), problem.code, problem.message)
 }

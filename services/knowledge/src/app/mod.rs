@@ -14,7 +14,7 @@ mod index;
 pub mod person;
 pub mod search;
 mod search_doc;
-mod settings;
+pub mod settings;
 pub mod topic;
 mod view_count;
 
@@ -23,7 +23,6 @@ use std::sync::Arc;
 use portico_chassis::auth::Keys;
 use portico_chassis::blobs::Blobs;
 use portico_chassis::clock::Clock;
-use portico_chassis::config::Common;
 use portico_chassis::db::{Db, PortalConn};
 use portico_chassis::entity::Directory;
 use portico_chassis::error::{Error, FieldError};
@@ -88,7 +87,7 @@ impl Knowledge {
     pub async fn start(boot: &Boot<Config>, foundation: &Foundation<Write>) -> anyhow::Result<Self> {
         let (db, journal) = (foundation.db.clone(), foundation.journal.clone());
         let settings = Settings::<Part>::follow(boot, Some(&db), &foundation.peers).await?;
-        let blobs = Blobs::open(Common::require(&boot.common.blobs, "blobs")?)?;
+        let blobs = Blobs::open(&boot.common)?;
         let tools = Tools { db: db.clone(), clock: boot.clock.clone(), random: boot.random.clone() };
         let articles = Directory::new(ArticleAggregate(tools.clone()), db.clone(), journal.clone(), boot.tasks.clone());
         let announcements = Directory::new(AnnouncementAggregate(tools), db.clone(), journal.clone(), boot.tasks.clone());

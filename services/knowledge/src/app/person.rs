@@ -34,6 +34,15 @@ pub async fn mark(conn: &mut PgConnection, people: &[(String, Uuid, i64)]) -> Re
     if marks.is_empty() { Ok(()) } else { keeper::mark(conn, KIND, &marks).await }
 }
 
+/// Makes every copy stale: identity's facts may be older than the copies now.
+///
+/// # Errors
+/// When the database is away.
+pub async fn outdate(conn: &mut PgConnection) -> Result<(), Error> {
+    let copies = store::person::outdate(conn).await?;
+    if copies.is_empty() { Ok(()) } else { keeper::mark(conn, KIND, &copies).await }
+}
+
 struct PersonKeeper(Knowledge);
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! What this service reads of a portal's settings document.
 
-use portico_chassis::settings::FromDocument;
+use portico_chassis::error::FieldError;
+use portico_chassis::settings::{Check, FromDocument};
 use serde_json::Value;
 
 /// The part.
@@ -29,6 +30,11 @@ impl FromDocument for Part {
             announcements: on("/features/announcements"),
             community: on("/features/community"),
         }
+    }
+
+    fn problems(document: &Value) -> Vec<FieldError> {
+        let check = Check::of(document).flag("features.announcements").flag("features.community");
+        check.text("locales.0", "a language tag like en or de-AT", |tag| tag.starts_with(|c: char| c.is_ascii_alphabetic())).done()
     }
 }
 

@@ -51,6 +51,15 @@ pub async fn mark(conn: &mut PgConnection, topics: &[(String, Uuid, i64)]) -> Re
     if topics.is_empty() { Ok(()) } else { keeper::mark(conn, KIND, topics).await }
 }
 
+/// Makes every topic of the search stale: the community's topics may be older than what is found here.
+///
+/// # Errors
+/// When the database is away.
+pub async fn outdate(conn: &mut PgConnection) -> Result<(), Error> {
+    let topics = store::search_doc::outdate_topics(conn).await?;
+    mark(conn, &topics).await
+}
+
 struct TopicKeeper(Knowledge);
 
 #[async_trait]

@@ -6,6 +6,7 @@ pub mod attachment;
 pub mod audience;
 pub mod comment;
 pub mod ids;
+pub mod import;
 pub mod problem;
 pub mod search;
 pub mod text;

@@ -57,3 +57,8 @@ pub async fn refresh(pool: &PgPool, asked: &[Uuid], people: &[PersonCopy]) -> Re
     tx.commit().await?;
     Ok(())
 }
+
+/// Takes the version of every copy back to 0, so that whatever their owner says now replaces it; returns portal, id and version.
+pub async fn outdate(conn: &mut PgConnection) -> Result<Vec<(String, Uuid, i64)>, Error> {
+    Ok(sqlx::query_as("UPDATE person SET version = 0 RETURNING portal, id, version").fetch_all(conn).await?)
+}

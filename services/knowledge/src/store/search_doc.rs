@@ -221,7 +221,7 @@ pub struct HitRow {
     pub source_id: Option<String>,
     /// Last part of the address.
     pub slug: String,
-    /// Empty when none.
+    /// The category's name, or the forum's id; empty when none, and when bodies were not asked for.
     pub category: String,
     /// When its content last changed.
     pub updated_at: OffsetDateTime,
@@ -237,8 +237,11 @@ pub async fn check(
     with_bodies: bool,
 ) -> Result<Vec<HitRow>, Error> {
     Ok(sqlx::query_as(
-        "SELECT id, kind, title, CASE WHEN $5 THEN left(body, $6) ELSE '' END AS body, source_id, slug, category, updated_at FROM search_docs \
-          WHERE portal = $1 AND id = ANY ($2) AND NOT deleted AND readers && $3 AND valid_from <= $4 AND valid_until > $4",
+        "SELECT d.id, d.kind, d.title, CASE WHEN $5 THEN left(d.body, $6) ELSE '' END AS body, d.source_id, d.slug, d.updated_at, \
+                CASE WHEN $5 THEN coalesce((SELECT a.category FROM article a WHERE a.portal = $1 AND a.id = d.id), d.category) ELSE '' END \
+                  AS category \
+           FROM search_docs d \
+          WHERE d.portal = $1 AND d.id = ANY ($2) AND NOT d.deleted AND d.readers && $3 AND d.valid_from <= $4 AND d.valid_until > $4",
     )
     .bind(portal.as_str())
     .bind(ids)
@@ -260,4 +263,11 @@ pub async fn topics(pool: &PgPool) -> Result<Vec<(String, Uuid, i64)>, Error> {
 pub async fn forget(pool: &PgPool) -> Result<(), Error> {
     sqlx::query("DELETE FROM search_docs WHERE deleted AND updated_at < now() - interval '30 days'").execute(pool).await?;
     Ok(())
+}
+
+/// Takes the version of every topic back to 0, so that whatever the community says now replaces it; returns portal, id and version.
+pub async fn outdate_topics(conn: &mut PgConnection) -> Result<Vec<(String, Uuid, i64)>, Error> {
+    let topic = i16::from(SearchKind::Topic.code());
+    let sql = "UPDATE search_docs SET version = 0 WHERE kind = $1 RETURNING portal, id, version";
+    Ok(sqlx::query_as(sql).bind(topic).fetch_all(conn).await?)
 }

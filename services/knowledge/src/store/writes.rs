@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::search_doc::DocWrite;
-use super::{announcement, article, attachment, comment, feedback, person, search_doc};
+use super::{announcement, article, attachment, comment, feedback, person, search_doc, views};
 use crate::domain::announcement::Announcement;
 use crate::domain::article::Article;
 use crate::domain::attachment::Attachment;
@@ -22,6 +22,8 @@ pub enum Write {
     Article(PortalId, Box<Article>),
     /// An article with its comments, feedback and files.
     DeleteArticle(ArticleId),
+    /// How often a new article was read elsewhere.
+    Views(ArticleId, i64),
     /// A file of an article.
     File(PortalId, ArticleId, Attachment),
     /// A file that is taken away.
@@ -52,6 +54,7 @@ impl Writes for Write {
             sorted.take(write);
         }
         article::upsert(conn, &sorted.articles).await?;
+        views::count(conn, &sorted.views).await?;
         attachment::insert(conn, &sorted.files).await?;
         attachment::delete(conn, &sorted.gone_files).await?;
         comment::insert(conn, &sorted.comments).await?;
@@ -70,6 +73,7 @@ impl Writes for Write {
 struct Sorted {
     articles: Vec<(PortalId, Article)>,
     gone_articles: Vec<ArticleId>,
+    views: Vec<(ArticleId, i64)>,
     files: Vec<(PortalId, ArticleId, Attachment)>,
     gone_files: Vec<AttachmentId>,
     comments: Vec<(PortalId, Comment)>,
@@ -90,6 +94,7 @@ impl Sorted {
                 self.articles.retain(|(_, known)| known.id != article.id);
                 self.articles.push((portal, *article));
             }
+            Write::Views(article, views) => self.views.push((article, views)),
             Write::DeleteArticle(id) => self.gone_articles.push(id),
             Write::File(portal, article, file) => self.files.push((portal, article, file)),
             Write::DeleteFile(id) => self.gone_files.push(id),

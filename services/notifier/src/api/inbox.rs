@@ -70,6 +70,8 @@ fn occurrence(event: &Envelope) -> Result<Option<Occurrence>, Error> {
 
 fn wanted(body: Option<&Body>) -> Vec<Wanted> {
     match body {
+        // What was imported happened elsewhere: nobody is told of it, whatever it says.
+        Some(Body::Tickets(event)) if event.imported_from.is_some() => Vec::new(),
         Some(Body::Tickets(event)) => event.notices.iter().flat_map(ticket_notice).collect(),
         Some(Body::Identity(event)) => event.event.as_ref().map(identity).unwrap_or_default(),
         Some(Body::Community(event)) => event.event.as_ref().map(community).unwrap_or_default(),
@@ -124,7 +126,7 @@ fn person_wants(person: &str, kind: Kind, channel: Channel) -> Wanted {
 
 #[cfg(test)]
 mod tests {
-    use portico_proto::events::v1::{LinkIssued, TopicNoticeDue, TopicPublished};
+    use portico_proto::events::v1::{LinkIssued, TicketsEvent, TopicNoticeDue, TopicPublished};
 
     use super::*;
 
@@ -140,6 +142,15 @@ mod tests {
         assert_eq!(ticket_notice(&notice("receipt", true, true)).len(), 2, "a receipt does not ring");
         assert!(ticket_notice(&notice("ticket_update", false, false)).is_empty());
         assert!(ticket_notice(&notice("a_kind_of_next_year", true, true)).is_empty());
+    }
+
+    #[test]
+    fn what_was_imported_is_told_to_nobody() {
+        let notices = vec![notice("ticket_update", true, true)];
+        let fresh = TicketsEvent { notices, ..TicketsEvent::default() };
+        let imported = TicketsEvent { imported_from: Some(prost_types::Timestamp::default()), ..fresh.clone() };
+        assert_eq!(wanted(Some(&Body::Tickets(fresh))).len(), 4);
+        assert!(wanted(Some(&Body::Tickets(imported))).is_empty());
     }
 
     #[test]

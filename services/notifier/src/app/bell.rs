@@ -71,8 +71,9 @@ async fn round(app: &App) -> Result<usize, Error> {
     futures_util::stream::iter(by_person.into_values())
         .for_each_concurrent(ASKING, |marks| async move {
             for leased in marks {
-                let span = tracing::info_span!("deliver bell", delivery = %leased.due.id, kind = %leased.due.kind);
-                telemetry::continue_trace(&span, &leased.due.traceparent);
+                let span =
+                    tracing::info_span!("deliver bell", portico.delivery.id = %leased.due.id, portico.delivery.kind = %leased.due.kind);
+                telemetry::follow_trace(&span, &leased.due.traceparent, app.clock.since(leased.due.event_at));
                 let due = leased.due.clone();
                 if guarded("a bell mark", ring(app, leased)).instrument(span).await.is_none() {
                     retry(app, &due, "defect").await;

@@ -9,7 +9,7 @@ use portico_chassis::error::Error;
 use portico_chassis::run::Phase;
 use portico_chassis::telemetry;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::App;
 use super::compose::{self, Letter, Outgoing};
@@ -83,8 +83,9 @@ impl Dispatcher {
         let size = batch.len();
         futures_util::stream::iter(batch)
             .for_each_concurrent(RENDERING, |leased| {
-                let span = tracing::info_span!("deliver mail", delivery = %leased.due.id, kind = %leased.due.kind);
-                telemetry::continue_trace(&span, &leased.due.traceparent);
+                let span =
+                    tracing::info_span!("deliver mail", portico.delivery.id = %leased.due.id, portico.delivery.kind = %leased.due.kind);
+                telemetry::follow_trace(&span, &leased.due.traceparent, self.app.clock.since(leased.due.event_at));
                 self.guarded_dispatch(leased).instrument(span)
             })
             .await;
@@ -135,7 +136,7 @@ impl Dispatcher {
         let Some(mailer) = self.mailer(&domain) else {
             return self.app.release(&due, DOMAIN_BUSY, false, Some(&domain), "waits for its destination").await;
         };
-        if let Err(mail) = mailer.offer(Box::new(Mail { due, outgoing })) {
+        if let Err(mail) = mailer.offer(Box::new(Mail { due, outgoing, span: Span::current() })) {
             self.app.release(&mail.due, DOMAIN_BUSY, false, Some(&domain), "waits for its destination").await;
         }
     }

@@ -9,6 +9,7 @@ use lettre::AsyncTransport;
 use portico_chassis::run::Phase;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::App;
 use super::compose::Outgoing;
@@ -38,6 +39,8 @@ pub struct Mail {
     pub due: Due,
     /// What goes out.
     pub outgoing: Outgoing,
+    /// The delivery in its trace.
+    pub span: Span,
 }
 
 /// Gives mails to the actor of one domain.
@@ -129,7 +132,9 @@ impl Actor {
         if !self.still_ours(&mail.due).await {
             return;
         }
-        let sent = tokio::time::timeout(SEND_TIMEOUT, self.transport.send_raw(&mail.outgoing.envelope, &mail.outgoing.bytes)).await;
+        let span = tracing::info_span!(parent: &mail.span, "send mail", otel.kind = "client", network.protocol.name = "smtp");
+        let sending = self.transport.send_raw(&mail.outgoing.envelope, &mail.outgoing.bytes).instrument(span);
+        let sent = tokio::time::timeout(SEND_TIMEOUT, sending).await;
         match sent {
             Ok(Ok(_)) => {
                 self.reached();

@@ -1,8 +1,8 @@
 //! The part of a portal's settings that mail needs.
 
-use portico_chassis::error::Error;
+use portico_chassis::error::{Error, FieldError};
 use portico_chassis::ids::PortalId;
-use portico_chassis::settings::FromDocument;
+use portico_chassis::settings::{Check, FromDocument};
 use serde_json::Value;
 
 use super::App;
@@ -23,6 +23,12 @@ impl FromDocument for MailSettings {
             address: text("address").filter(|address| is_plain_address(address)),
             trusted: text("trusted_authserv_id").filter(|host| !host.is_empty()),
         }
+    }
+
+    fn problems(document: &Value) -> Vec<FieldError> {
+        let address = |text: &str| is_plain_address(&text.trim().to_ascii_lowercase());
+        let check = Check::of(document).text("inbound.address", "a mail address that mails can come from", address);
+        check.text("inbound.trusted_authserv_id", "a host name", |host| !host.trim().is_empty()).done()
     }
 }
 

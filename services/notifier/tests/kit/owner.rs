@@ -137,6 +137,20 @@ impl Owner {
 
 #[tonic::async_trait]
 impl EventsService for Owner {
+    async fn snapshot(
+        &self,
+        _: Request<portico_proto::events::v1::SnapshotRequest>,
+    ) -> Result<Response<portico_proto::events::v1::SnapshotResponse>, Status> {
+        Err(Status::unimplemented("no consumer of this test needs a snapshot"))
+    }
+
+    async fn begin_epoch(
+        &self,
+        _: Request<portico_proto::events::v1::BeginEpochRequest>,
+    ) -> Result<Response<portico_proto::events::v1::BeginEpochResponse>, Status> {
+        Err(Status::unimplemented("no database is restored in this test"))
+    }
+
     async fn get_head(&self, _: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
         let position = self.with(|state| state.events.len() as i64);
         Ok(Response::new(GetHeadResponse { epoch: EPOCH.into(), position, matches: true }))

@@ -30,6 +30,11 @@ impl Form {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
 
+    /// Takes over what does not fit in a part, under the part's name: `history[2].body`.
+    pub fn part(&mut self, name: &str, part: Self) {
+        self.0.extend(part.0.into_iter().map(|wrong| FieldError { field: format!("{name}.{}", wrong.field), ..wrong }));
+    }
+
     /// One line of at most `most` characters; may be empty.
     pub fn line(&mut self, field: &str, text: &str, most: usize) -> String {
         let text = text.trim();

@@ -11,7 +11,7 @@ use portico_proto::events::v1::{Envelope, event_body, identity_event};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::app::people::{PERSON, PROVEN};
+use crate::app::people::{self, PERSON, PROVEN};
 
 /// Marks what identity's events make stale.
 pub struct IdentityEvents {
@@ -44,6 +44,10 @@ impl Consumer for IdentityEvents {
             keeper::mark(conn, PROVEN, &proofs).await?;
         }
         Ok(())
+    }
+
+    async fn outdate(&self, conn: &mut Connection) -> Result<(), Error> {
+        people::outdate(conn).await
     }
 
     fn applied(&self) {

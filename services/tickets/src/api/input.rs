@@ -3,6 +3,7 @@
 use portico_chassis::error::Error;
 use portico_chassis::journal::RequestKey;
 use portico_proto::tickets::v1 as wire;
+use prost_types::FieldMask;
 
 use super::form::{Form, LONGEST_NAME, LONGEST_SUBJECT, etag};
 use crate::app::asker::Asker;
@@ -48,7 +49,7 @@ pub fn new_ticket(asker: &Asker, given: wire::CreateTicketRequest, request: Requ
     let collaborators = given.collaborators.iter().map(|email| form.email("collaborators", email)).collect();
     let requester = requester(&mut form, &given.requester);
     let tags = tags(&mut form, &given.tags);
-    let assignee = assignee(&mut form, asker, &given.assignee_id);
+    let assignee = assignee(&mut form, me(asker), &given.assignee_id);
     let group = form.id("group", &given.group_id);
     let ticket_type = form.choice("type", given.r#type, TicketType::from_code).unwrap_or(TicketType::Request);
     let guest = given.guest.as_ref().map(|entry| guest(&mut form, entry));
@@ -96,7 +97,7 @@ fn guest(form: &mut Form, entry: &wire::GuestEntry) -> GuestInput {
     }
 }
 
-fn tags(form: &mut Form, given: &[String]) -> Vec<String> {
+pub(super) fn tags(form: &mut Form, given: &[String]) -> Vec<String> {
     if given.len() > MOST_TAGS {
         form.wrong("tags", "too_many", format!("At most {MOST_TAGS} tags."));
     }
@@ -110,8 +111,12 @@ fn tags(form: &mut Form, given: &[String]) -> Vec<String> {
     tags
 }
 
-fn assignee(form: &mut Form, asker: &Asker, text: &str) -> Option<PersonId> {
-    if text == "me" { asker.as_viewer().map(|viewer| viewer.person) } else { form.id("assignee", text) }
+fn me(asker: &Asker) -> Option<PersonId> {
+    asker.as_viewer().map(|viewer| viewer.person)
+}
+
+fn assignee(form: &mut Form, me: Option<PersonId>, text: &str) -> Option<PersonId> {
+    if text == "me" { me } else { form.id("assignee", text) }
 }
 
 /// A comment or note.
@@ -125,7 +130,7 @@ pub fn comment(given: wire::AddCommentRequest, request: RequestKey) -> Result<Co
     Ok(CommentInput { request, etag: etag(&given.etag)?, body, uploads, visibility, next })
 }
 
-fn next(form: &mut Form, status: i32, sub_status: &str, reason: i32) -> Next {
+pub(super) fn next(form: &mut Form, status: i32, sub_status: &str, reason: i32) -> Next {
     let party = form.line("sub_status", sub_status, crate::domain::lifecycle::MAX_SUB_STATUS);
     Next {
         status: form.choice("status", status, Status::from_code),
@@ -136,26 +141,36 @@ fn next(form: &mut Form, status: i32, sub_status: &str, reason: i32) -> Next {
 
 /// A change of fields: those that the mask names.
 pub fn update(asker: &Asker, given: &wire::UpdateTicketRequest, request: RequestKey) -> Result<UpdateInput, Error> {
-    let changes = given.changes.clone().unwrap_or_default();
-    let mask = given.update_mask.clone().unwrap_or_default();
     let mut form = Form::default();
-    let mut patch = Patch::default();
-    let mut wanted = Next::default();
-    if mask.paths.is_empty() {
+    let (patch, next) = changes(&mut form, me(asker), given.changes.as_ref(), given.update_mask.as_ref());
+    form.done()?;
+    Ok(UpdateInput { request, etag: etag(&given.etag)?, patch, next })
+}
+
+/// The fields that a mask names; `me` is whom the word `me` means.
+pub(super) fn changes(
+    form: &mut Form,
+    me: Option<PersonId>,
+    changes: Option<&wire::TicketChanges>,
+    mask: Option<&FieldMask>,
+) -> (Patch, Next) {
+    let changes = changes.cloned().unwrap_or_default();
+    let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    let (mut patch, mut wanted) = (Patch::default(), Next::default());
+    if paths.is_empty() {
         form.wrong("update_mask", "required", "Say which fields to change.");
     }
-    for path in &mask.paths {
+    for path in paths {
         match path.as_str() {
-            "status" => wanted.status = required(&mut form, "status", changes.status, Status::from_code),
+            "status" => wanted.status = required(form, "status", changes.status, Status::from_code),
             "sub_status" => {
                 wanted.sub_status = Some(form.required_line("sub_status", &changes.sub_status, crate::domain::lifecycle::MAX_SUB_STATUS))
             }
-            "reason" => wanted.reason = required(&mut form, "reason", changes.reason, Reason::from_code),
-            other => field(&mut form, asker, &changes, other, &mut patch),
+            "reason" => wanted.reason = required(form, "reason", changes.reason, Reason::from_code),
+            other => field(form, me, &changes, other, &mut patch),
         }
     }
-    form.done()?;
-    Ok(UpdateInput { request, etag: etag(&given.etag)?, patch, next: wanted })
+    (patch, wanted)
 }
 
 fn required<T>(form: &mut Form, field: &str, code: i32, from_code: impl Fn(i16) -> Option<T>) -> Option<T> {
@@ -165,7 +180,7 @@ fn required<T>(form: &mut Form, field: &str, code: i32, from_code: impl Fn(i16) 
     form.choice(field, code, from_code)
 }
 
-fn field(form: &mut Form, asker: &Asker, changes: &wire::TicketChanges, path: &str, patch: &mut Patch) {
+fn field(form: &mut Form, me: Option<PersonId>, changes: &wire::TicketChanges, path: &str, patch: &mut Patch) {
     match path {
         "subject" => patch.subject = Some(form.required_line("subject", &changes.subject, LONGEST_SUBJECT)),
         "type" => patch.ticket_type = required(form, "type", changes.r#type, TicketType::from_code),
@@ -176,7 +191,7 @@ fn field(form: &mut Form, asker: &Asker, changes: &wire::TicketChanges, path: &s
         "product_id" => patch.product = Some(form.id("product", &changes.product_id)),
         "category_id" => patch.category = Some(form.id("category", &changes.category_id)),
         "group_id" => patch.group = Some(form.id("group", &changes.group_id)),
-        "assignee_id" => patch.assignee = Some(assignee(form, asker, &changes.assignee_id)),
+        "assignee_id" => patch.assignee = Some(assignee(form, me, &changes.assignee_id)),
         "contact_name" => patch.contact_name = Some(form.line("contact_name", &changes.contact_name, LONGEST_NAME)),
         "tags" => patch.tags = Some(tags(form, &changes.tags)),
         _ => form.wrong("update_mask", "unknown_field", "There is no such field to change."),

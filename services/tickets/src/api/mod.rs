@@ -7,6 +7,7 @@ pub mod conversation;
 mod filter;
 mod form;
 pub mod guests;
+pub mod import;
 pub mod inbound;
 pub mod inbox;
 mod input;
@@ -14,7 +15,7 @@ pub mod render;
 pub mod ticket;
 mod wire;
 
-use portico_chassis::grpc::Permission::{self, Admin, Public, Services, SignedIn, Staff};
+use portico_chassis::grpc::Permission::{self, Admin, Operator, Public, Services, SignedIn, Staff};
 
 /// Who may call which method at all. A method without a row is closed.
 pub const PERMISSIONS: &[(&str, Permission)] = &[
@@ -46,5 +47,6 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.tickets.v1.AttachmentsService/ListAttachments", SignedIn),
     ("/portico.tickets.v1.GuestService/GetUnverifiedAddress", Services(&["identity"])),
     ("/portico.tickets.v1.InboundService/SubmitMail", Services(&["notifier"])),
+    ("/portico.tickets.v1.ImportService/ImportTicket", Operator),
     ("/portico.common.v1.RenderService/RenderFor", Services(&["notifier"])),
 ];

@@ -17,7 +17,7 @@ use crate::domain::kinds::Channel;
 /// Filters in one request.
 const MOST_FILTERS: usize = 12;
 /// Characters of what is said with a rating.
-const LONGEST_RATING: usize = 2_000;
+pub(super) const LONGEST_RATING: usize = 2_000;
 
 /// The service.
 pub struct Api(pub Tickets);

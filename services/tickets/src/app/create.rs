@@ -227,7 +227,7 @@ impl Tickets {
     ) -> Result<Vec<u8>, Error> {
         let (events, blank) = first_events(draft, &rules, now)?;
         let requester_unregistered = draft.requester.as_ref().is_some_and(|person| !person.registered);
-        let around = Circumstances { requester_unregistered };
+        let around = Circumstances { requester_unregistered, ..Circumstances::default() };
         let scene = Scene { actor: draft.actor, now, agents, random: &self.random, around };
         let out = emit(&blank, &events, &scene);
         let answer = first_view(asker, draft, &out, &rules, now);

@@ -65,7 +65,11 @@ pub fn emit(before: &Ticket, happened: &[Event], scene: &Scene<'_>) -> Emission 
     }
     let mut out = Emission { ticket, events: Vec::new(), writes: Vec::new(), item: None, timers: Vec::new() };
     for (event, after) in happened.iter().zip(&states) {
-        let told = notices(&out.ticket, event, scene.actor, scene.agents, scene.now);
+        // Nobody is told of what happened elsewhere long ago.
+        let told = match scene.around.imported_from {
+            None => notices(&out.ticket, event, scene.actor, scene.agents, scene.now),
+            Some(_) => Vec::new(),
+        };
         let id = scene.random.uuid(scene.now);
         out.events.push(events::stored(id, event, scene.actor, after, &told, scene.around));
         out.writes.extend(words(event, after).map(Write::Words));
@@ -88,7 +92,7 @@ pub fn emit(before: &Ticket, happened: &[Event], scene: &Scene<'_>) -> Emission 
 }
 
 /// One row a ticket: the soonest of what is due. It changes with the state in one transaction.
-fn timers(ticket: &Ticket, scene: &Scene<'_>) -> Vec<TimerChange> {
+pub fn timers(ticket: &Ticket, scene: &Scene<'_>) -> Vec<TimerChange> {
     let aggregate_id = ticket.id.uuid();
     let mut changes = vec![TimerChange::CancelAll { aggregate_id }];
     if let Some(next) = ticket.due.first() {

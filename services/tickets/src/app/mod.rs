@@ -12,6 +12,7 @@ mod emit;
 mod follow_up;
 pub mod guest;
 pub mod housekeeping;
+pub mod import;
 pub mod inbound;
 pub mod item_view;
 pub mod list;

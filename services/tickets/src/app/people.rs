@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use portico_chassis::db::PortalConn;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::entity::Asked;
-use portico_chassis::error::Error;
+use portico_chassis::error::{Error, FieldError};
 use portico_chassis::ids::PortalId;
-use portico_chassis::keeper::Keeper;
+use portico_chassis::inbox::Connection;
+use portico_chassis::keeper::{self, Keeper};
 use portico_chassis::settings::FromDocument;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Tickets;
@@ -40,6 +42,38 @@ impl FromDocument for SharedRules {
             }
         }
     }
+
+    fn problems(document: &serde_json::Value) -> Vec<FieldError> {
+        let parts = ["policies", "timers", "limits", "status_labels", "words"];
+        let members = parts.iter().filter_map(|part| Some((part, document.get(*part)?.as_object()?)));
+        let mut problems: Vec<FieldError> = members
+            .flat_map(|(part, members)| members.iter().map(move |(name, value)| (*part, name, value)))
+            .filter(|(part, name, value)| !is_readable(&serde_json::json!({ *part: { name.as_str(): value } })))
+            .map(|(part, name, _)| unusable(&format!("{part}.{name}")))
+            .collect();
+        if !is_readable(&serde_json::json!({ "ticket_prefix": document.get("ticket_prefix").cloned().unwrap_or_else(|| "".into()) })) {
+            problems.push(unusable("ticket_prefix"));
+        }
+        problems
+    }
+}
+
+/// Makes every copy stale: identity's facts may be older than the copies now.
+///
+/// # Errors
+/// When the database is away.
+pub async fn outdate(conn: &mut Connection) -> Result<(), Error> {
+    let copies = store::person::outdate(conn).await?;
+    if copies.is_empty() { Ok(()) } else { keeper::mark(conn, PERSON, &copies).await }
+}
+
+/// Whether the rules can be read out of a document.
+fn is_readable(document: &serde_json::Value) -> bool {
+    Rules::deserialize(document).is_ok()
+}
+
+fn unusable(field: &str) -> FieldError {
+    FieldError::new(field.to_owned(), "invalid", format!("`{field}` has no value that requests can obey."))
 }
 
 impl Tickets {

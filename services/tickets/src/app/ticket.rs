@@ -20,7 +20,6 @@ use crate::domain::command::{Command, Next};
 use crate::domain::ids::{ItemId, PersonId};
 use crate::domain::person::PersonFacts;
 use crate::domain::policy::Rules;
-use crate::domain::ticket::Place;
 use crate::store;
 use crate::store::attachment::AttachmentRow;
 use crate::store::ticket::{Found, Handle};
@@ -196,16 +195,7 @@ impl Tickets {
         let moves = patch.department.is_some() || patch.product.is_some() || patch.category.is_some() || patch.group.is_some();
         if moves {
             let catalog = store::catalog::read(conn, &asker.portal).await?;
-            let present = opened.found.case.ticket.place;
-            let wanted = Place {
-                department: patch.department.unwrap_or(present.department),
-                product: patch.product.unwrap_or(present.product),
-                category: patch.category.unwrap_or(present.category),
-            };
-            let place = catalog.place(wanted).map_err(refusal::fields)?;
-            if patch.department.is_none() && place.department != present.department {
-                patch.department = Some(place.department);
-            }
+            let place = catalog.settle(patch, opened.found.case.ticket.place).map_err(refusal::fields)?;
             super::catalog::names(&catalog, place, patch.group.flatten(), &mut names)?;
         }
         if let Some(Some(agent)) = patch.assignee {

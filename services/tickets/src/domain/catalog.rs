@@ -1,5 +1,6 @@
 //! What a customer chooses from.
 
+use super::change::Patch;
 use super::ids::{CategoryId, DepartmentId, GroupId, ProductId};
 use super::refusal::Refusal;
 use super::ticket::Place;
@@ -110,6 +111,29 @@ impl Catalog {
             _ => {}
         }
         if wrong.is_empty() { Ok(place) } else { Err(wrong) }
+    }
+
+    /// Checks what a change of a ticket that stands at `present` refers to, and completes it: a product brings its department along.
+    ///
+    /// # Errors
+    /// All fields that do not fit.
+    pub fn settle(&self, patch: &mut Patch, present: Place) -> Result<Place, Vec<Refusal>> {
+        if patch.department.is_none() && patch.product.is_none() && patch.category.is_none() && patch.group.is_none() {
+            return Ok(present);
+        }
+        let wanted = Place {
+            department: patch.department.unwrap_or(present.department),
+            product: patch.product.unwrap_or(present.product),
+            category: patch.category.unwrap_or(present.category),
+        };
+        let place = self.place(wanted)?;
+        if patch.group.flatten().is_some_and(|id| self.group(id).is_none()) {
+            return Err(vec![Refusal::field("group", "invalid", "Choose a group of this portal.")]);
+        }
+        if patch.department.is_none() && place.department != present.department {
+            patch.department = Some(place.department);
+        }
+        Ok(place)
     }
 }
 

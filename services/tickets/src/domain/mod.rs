@@ -14,6 +14,7 @@ pub mod evolve;
 pub mod file;
 pub mod filter;
 pub mod ids;
+pub mod import;
 pub mod kinds;
 pub mod lifecycle;
 pub mod notice;
@@ -28,6 +29,8 @@ pub mod ticket;
 pub mod timer;
 pub mod words;
 
+#[cfg(test)]
+mod import_test;
 #[cfg(test)]
 mod properties_test;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The one place where domain events become stored bytes: ids, states, versions, names of fields. Never a text, name or address.
 
+use portico_chassis::clock::to_proto;
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
 use portico_chassis::journal::{AggregateRef, NewEvent};
@@ -22,11 +23,13 @@ use crate::domain::ticket::Ticket;
 /// The kind of a ticket in the journal.
 pub const TICKET: &str = "ticket";
 
-/// What is known about a creation besides the event.
+/// What is known besides the event.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Circumstances {
-    /// The requester has no account.
+    /// The requester of a creation has no account.
     pub requester_unregistered: bool,
+    /// It came along with an import; then this is when it happened.
+    pub imported_from: Option<time::OffsetDateTime>,
 }
 
 /// The stored form of an event; `after` is the ticket after it.
@@ -34,6 +37,7 @@ pub fn stored(id: Uuid, event: &Event, actor: Actor, after: &Ticket, notices: &[
     let message = TicketsEvent {
         ticket: Some(state(after, event.is_public())),
         notices: notices.iter().map(notice).collect(),
+        imported_from: around.imported_from.map(to_proto),
         event: Some(body(event, actor, after, around)),
     };
     let aggregate = AggregateRef { kind: TICKET, id: after.id.uuid() };
@@ -43,7 +47,7 @@ pub fn stored(id: Uuid, event: &Event, actor: Actor, after: &Ticket, notices: &[
 /// The stored form of a change of the catalogue.
 pub fn catalog_changed(id: Uuid, kind: &'static str, row: Uuid) -> NewEvent {
     let event = Some(Body::CatalogChanged(CatalogChanged { kind: kind.to_owned(), id: row.to_string() }));
-    let message = TicketsEvent { ticket: None, notices: Vec::new(), event };
+    let message = TicketsEvent { ticket: None, event, ..TicketsEvent::default() };
     NewEvent { id, aggregate: AggregateRef { kind, id: row }, body: EventBody { body: Some(event_body::Body::Tickets(message)) } }
 }
 

@@ -4,6 +4,7 @@ use sqlx::{Postgres, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::search::Narrowed;
 use crate::domain::filter::{AssigneeFilter, Filter, Scope};
 use crate::domain::ids::{CategoryId, DepartmentId, GroupId, OrganizationId, PersonId, PortalId, ProductId};
 use crate::domain::kinds::CollaboratorState;
@@ -75,7 +76,7 @@ pub(super) fn push_where(
     portal: &PortalId,
     sight: &Sight,
     branch: Branch,
-    filter: &Filter,
+    (filter, narrowed): (&Filter, &Narrowed),
     now: OffsetDateTime,
 ) {
     sql.push(" WHERE t.portal = ").push_bind(portal.as_str().to_owned());
@@ -84,7 +85,7 @@ pub(super) fn push_where(
         sql.push(if filter.unverified { " AND t.guest_email IS NOT NULL" } else { " AND t.guest_email IS NULL" });
     }
     push_states(sql, filter);
-    push_texts(sql, portal, sight, filter);
+    push_texts(sql, portal, sight, filter, narrowed);
     push_ids(sql, filter);
     push_times(sql, filter);
 }
@@ -142,28 +143,35 @@ fn push_states(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
     }
 }
 
-fn push_texts(sql: &mut QueryBuilder<Postgres>, portal: &PortalId, sight: &Sight, filter: &Filter) {
+fn push_texts(sql: &mut QueryBuilder<Postgres>, portal: &PortalId, sight: &Sight, filter: &Filter, narrowed: &Narrowed) {
     if filter.nothing {
         sql.push(" AND false");
     }
-    match &filter.words {
-        // Agents search the whole portal: by the index. See migration 0002 for why this is a function.
-        Some(words) if sight.is_staff() => {
-            sql.push(" AND t.id IN (SELECT tickets_with_words(").push_bind(portal.as_str().to_owned());
-            sql.push(", ").push_bind(words.clone()).push("::tsquery))");
+    match (&filter.words, &narrowed.words) {
+        (_, Some(ids)) => {
+            sql.push(" AND t.id = ANY (").push_bind(ids.clone()).push(")");
         }
-        // A customer's few tickets are looked at one by one, at their public words only.
-        Some(words) => {
-            sql.push(" AND EXISTS (SELECT FROM ticket_words w WHERE w.portal = t.portal AND w.ticket_id = t.id AND w.public @@ ");
-            sql.push_bind(words.clone()).push("::tsquery)");
+        // Each ticket's own words, as a value and not as a join: joined, the planner reads the words of everybody to find a rare one.
+        (Some(words), None) => {
+            sql.push(" AND (SELECT w.public @@ ").push_bind(words.clone()).push("::tsquery");
+            if sight.is_staff() {
+                sql.push(" OR w.internal @@ ").push_bind(words.clone()).push("::tsquery");
+            }
+            sql.push(" FROM ticket_words w WHERE w.portal = t.portal AND w.ticket_id = t.id)");
         }
-        None => {}
+        (None, None) => {}
     }
     if let Some(number) = &filter.number {
         sql.push(" AND t.number = ").push_bind(number.clone());
     }
-    if let Some(subject) = &filter.subject {
-        sql.push(" AND t.subject ILIKE ").push_bind(format!("%{}%", escape_like(subject)));
+    match (&filter.subject, &narrowed.subject) {
+        (_, Some(ids)) => {
+            sql.push(" AND t.id = ANY (").push_bind(ids.clone()).push(")");
+        }
+        (Some(subject), None) => {
+            sql.push(" AND t.subject ILIKE ").push_bind(pattern(subject));
+        }
+        (None, None) => {}
     }
     if let Some(email) = &filter.email {
         sql.push(" AND (t.guest_email = ").push_bind(email.clone());
@@ -211,6 +219,6 @@ fn push_times(sql: &mut QueryBuilder<Postgres>, filter: &Filter) {
 }
 
 /// What the caller typed is text, not a pattern (S42).
-fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+pub(super) fn pattern(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::filter::{Sight, branches, push_where};
 use super::link::{self, LinksRow};
+use super::search::narrow;
 use super::ticket::{Found, JOINS, NAMES, NamesRow, TicketRow, case};
 use crate::domain::filter::{Filter, Sort};
 use crate::domain::ids::PortalId;
@@ -70,10 +71,11 @@ pub async fn page(
     page: &Page,
     now: OffsetDateTime,
 ) -> Result<Vec<Found>, Error> {
+    let narrowed = narrow(conn, portal, sight, filter).await?;
     let mut sql = QueryBuilder::new("WITH page AS (SELECT * FROM (");
     for (index, branch) in branches(sight, filter.scope).into_iter().enumerate() {
         sql.push(if index == 0 { "(SELECT t.* FROM ticket t" } else { " UNION ALL (SELECT t.* FROM ticket t" });
-        push_where(&mut sql, portal, sight, branch, filter, now);
+        push_where(&mut sql, portal, sight, branch, (filter, &narrowed), now);
         push_after(&mut sql, sight, page);
         push_order(&mut sql, sight, page);
         sql.push(" LIMIT ").push_bind(page.limit).push(")");
@@ -130,7 +132,7 @@ fn push_order(sql: &mut QueryBuilder<Postgres>, sight: &Sight, page: &Page) {
     sql.push(format!(" ORDER BY {} {direction}, t.id {direction}", column_of(page.sort, sight.is_staff())));
 }
 
-/// How many tickets fit each filter, counted up to `cap`, all in one statement.
+/// How many tickets fit each filter, counted up to `cap`: all in one statement, after one for each search of an agent's.
 pub async fn counts(
     conn: &mut PortalConn,
     portal: &PortalId,
@@ -141,10 +143,11 @@ pub async fn counts(
 ) -> Result<Vec<i64>, Error> {
     let mut sql = QueryBuilder::new("SELECT ARRAY[");
     for (place, filter) in filters.iter().enumerate() {
+        let narrowed = narrow(conn, portal, sight, filter).await?;
         sql.push(if place == 0 { "(SELECT count(*) FROM (SELECT 1 FROM (" } else { ", (SELECT count(*) FROM (SELECT 1 FROM (" });
         for (index, branch) in branches(sight, filter.scope).into_iter().enumerate() {
             sql.push(if index == 0 { "(SELECT 1 FROM ticket t" } else { " UNION ALL (SELECT 1 FROM ticket t" });
-            push_where(&mut sql, portal, sight, branch, filter, now);
+            push_where(&mut sql, portal, sight, branch, (filter, &narrowed), now);
             sql.push(" LIMIT ").push_bind(cap).push(")");
         }
         sql.push(") AS found LIMIT ").push_bind(cap).push(") AS counted)");

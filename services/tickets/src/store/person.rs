@@ -143,3 +143,8 @@ pub async fn delete(conn: &mut PgConnection, portal: &PortalId, ids: &[Uuid]) ->
     sqlx::query("DELETE FROM person WHERE portal = $1 AND id = ANY ($2)").bind(portal.as_str()).bind(ids).execute(conn).await?;
     Ok(())
 }
+
+/// Takes the version of every copy back to 0, so that whatever their owner says now replaces it; returns portal, id and version.
+pub async fn outdate(conn: &mut PgConnection) -> Result<Vec<(String, Uuid, i64)>, Error> {
+    Ok(sqlx::query_as("UPDATE person SET version = 0 RETURNING portal, id, version").fetch_all(conn).await?)
+}

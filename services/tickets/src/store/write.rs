@@ -12,6 +12,7 @@ use super::catalog::{self, CatalogWrite};
 use super::collaborator::{self, ShareWrite};
 use super::item::{self, ItemRow};
 use super::person;
+use super::seen::{self, SeenWrite};
 use super::ticket::TicketRow;
 use super::ticket_write;
 use super::words::{self, WordsWrite};
@@ -37,6 +38,8 @@ pub enum Write {
     Person(Box<PersonFacts>),
     /// A row of the catalogue.
     Catalog(CatalogWrite),
+    /// A look at a ticket that comes along with it.
+    Seen(SeenWrite),
 }
 
 /// A batch, sorted by table. Of a ticket or share that several entries write, the last counts.
@@ -50,6 +53,7 @@ struct Sorted {
     words: Vec<WordsWrite>,
     people: Vec<PersonFacts>,
     catalog: Vec<CatalogWrite>,
+    seen: Vec<SeenWrite>,
 }
 
 impl Sorted {
@@ -71,6 +75,7 @@ impl Sorted {
             Write::Words(row) => self.words.push(row),
             Write::Person(facts) => self.people.push(*facts),
             Write::Catalog(row) => self.catalog.push(row),
+            Write::Seen(row) => self.seen.push(row),
         }
     }
 }
@@ -104,6 +109,9 @@ impl Writes for Write {
         }
         if !sorted.catalog.is_empty() {
             catalog::insert(conn, &sorted.catalog).await?;
+        }
+        if !sorted.seen.is_empty() {
+            seen::insert(conn, &sorted.seen).await?;
         }
         Ok(())
     }

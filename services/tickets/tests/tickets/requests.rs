@@ -138,3 +138,20 @@ async fn a_page_token_is_good_for_its_caller_and_list_only() {
     }
     world.end().await;
 }
+
+/// After identity's database was restored from an older copy, its facts hold again although the copies here were newer.
+#[tokio::test]
+async fn copies_that_are_newer_than_a_restored_identity_are_fetched_again() {
+    let world = World::new().await;
+    world.create(&world.alice, world.plain("Before the restore")).await.unwrap();
+    let mut conn = world.stage.inspect("tickets").await;
+    sqlx::query("UPDATE person SET name = 'Lost', version = 1000").execute(&mut conn).await.unwrap();
+    portico_tickets::app::people::outdate(&mut conn).await.unwrap();
+    portico_chassis::testing::eventually("the names that identity has", async || {
+        let mut conn = world.stage.inspect("tickets").await;
+        let lost: i64 = sqlx::query_scalar("SELECT count(*) FROM person WHERE name = 'Lost'").fetch_one(&mut conn).await.unwrap();
+        (lost == 0).then_some(())
+    })
+    .await;
+    world.end().await;
+}

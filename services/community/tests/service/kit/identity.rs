@@ -100,6 +100,20 @@ impl Identity {
 
 #[tonic::async_trait]
 impl EventsService for Identity {
+    async fn snapshot(
+        &self,
+        _: Request<portico_proto::events::v1::SnapshotRequest>,
+    ) -> Result<Response<portico_proto::events::v1::SnapshotResponse>, Status> {
+        Err(Status::unimplemented("no consumer of this test needs a snapshot"))
+    }
+
+    async fn begin_epoch(
+        &self,
+        _: Request<portico_proto::events::v1::BeginEpochRequest>,
+    ) -> Result<Response<portico_proto::events::v1::BeginEpochResponse>, Status> {
+        Err(Status::unimplemented("no database is restored in this test"))
+    }
+
     async fn get_head(&self, _: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
         let position = i64::try_from(self.events.lock().unwrap().len()).unwrap();
         Ok(Response::new(GetHeadResponse { epoch: EPOCH.into(), position, matches: true }))

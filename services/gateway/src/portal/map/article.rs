@@ -29,16 +29,16 @@ pub fn plain_link(article: &proto::Article, base: &str) -> Link {
     Link { url: url(base, &article.slug), title: article.title.clone(), meta: String::new(), when: When::default() }
 }
 
-/// Where a category is read.
-pub fn category_url(base: &str, name: &str) -> String {
-    format!("{base}/kb/{}", percent_encode(name).replace('/', "%2F"))
+/// Where a category is read: its articles, or its questions.
+pub fn category_url(base: &str, name: &str, faq: bool) -> String {
+    format!("{base}/kb/{}{}", percent_encode(name).replace('/', "%2F"), if faq { "?kind=faq" } else { "" })
 }
 
 /// A category as a tile.
-pub fn tile(category: &proto::Category, base: &str, word: &str, words: &str) -> Tile {
+pub fn tile(category: &proto::Category, base: &str, word: &str, words: &str, faq: bool) -> Tile {
     let count = category.articles;
     Tile {
-        url: category_url(base, &category.name),
+        url: category_url(base, &category.name, faq),
         name: capital(&category.name),
         text: if count == 1 { format!("1 {word}") } else { format!("{count} {words}") },
     }

@@ -33,7 +33,9 @@ pub fn days(items: &[notifier::Notification], base: &str, dates: &Dates) -> Vec<
         let bell = Bell {
             id: item.id.clone(),
             url: format!("{base}/notifications/{}", item.id),
-            title: item.title.clone(),
+            // A mail needs the number in its subject; here it stands below.
+            title: item.title.strip_prefix(&format!("[{}] ", item.ticket_number)).unwrap_or(&item.title).to_owned(),
+            number: item.ticket_number.clone(),
             at: dates.when(item.created_at.as_ref()),
             read: item.read,
         };
@@ -49,6 +51,13 @@ pub fn days(items: &[notifier::Notification], base: &str, dates: &Dates) -> Vec<
 mod tests {
     use super::*;
     use time::macros::datetime;
+
+    #[test]
+    fn the_number_stands_below_the_words() {
+        let item = notifier::Notification { title: "[DEMO-7] New answer".into(), ticket_number: "DEMO-7".into(), ..Default::default() };
+        let days = days(&[item], "/portal/demo", &Dates::new(datetime!(2026-11-23 12:00 UTC), "UTC"));
+        assert_eq!((days[0].items[0].title.as_str(), days[0].items[0].number.as_str()), ("New answer", "DEMO-7"));
+    }
 
     #[test]
     fn notifications_stand_under_their_days() {

@@ -1,7 +1,9 @@
 //! People and files.
 
 use portico_proto::common::v1 as common;
+use portico_proto::tickets::v1 as tickets;
 
+use crate::portal::view::request::FileRow;
 use crate::portal::view::ui::{File, Person, size};
 
 /// Somebody as a byline shows them.
@@ -15,6 +17,16 @@ pub fn person(name: Option<&common::PersonName>, me: &str) -> Person {
 /// Files of a message.
 pub fn files(api: &str, files: &[common::Attachment]) -> Vec<File> {
     files.iter().map(|file| self::file(api, file)).collect()
+}
+
+/// A file in the list of all files.
+pub fn file_row(api: &str, file: &tickets::TicketFile) -> FileRow {
+    FileRow {
+        file: file.attachment.as_ref().map(|attachment| self::file(api, attachment)).unwrap_or_default(),
+        by: person(file.actor.as_ref(), "").name,
+        entry: file.item_id.clone(),
+        internal: file.internal,
+    }
 }
 
 fn file(api: &str, file: &common::Attachment) -> File {

@@ -6,7 +6,7 @@ use crate::portal::dates::Dates;
 use crate::portal::view::layout::{Layout, capital};
 use crate::portal::view::request::{Collaborator, May};
 use crate::portal::view::ticket::{Fact, Row};
-use crate::portal::view::ui::{Person, Status, When};
+use crate::portal::view::ui::{Choice, Person, Status, When};
 
 /// The canonical name of a status.
 pub fn status_key(status: proto::Status) -> &'static str {
@@ -22,13 +22,20 @@ pub fn status_key(status: proto::Status) -> &'static str {
     }
 }
 
+/// All statuses, in the order of a request's way.
+pub const STATUSES: [proto::Status; 7] = [
+    proto::Status::New,
+    proto::Status::Assigned,
+    proto::Status::WaitingCustomer,
+    proto::Status::WaitingThirdParty,
+    proto::Status::PendingSupport,
+    proto::Status::Resolved,
+    proto::Status::Closed,
+];
+
 /// The status that has this name.
 pub fn status_of(key: &str) -> proto::Status {
-    use proto::Status::{Assigned, Closed, New, PendingSupport, Resolved, WaitingCustomer, WaitingThirdParty};
-    [New, Assigned, WaitingCustomer, WaitingThirdParty, PendingSupport, Resolved, Closed]
-        .into_iter()
-        .find(|status| status_key(*status) == key)
-        .unwrap_or(proto::Status::Unspecified)
+    STATUSES.into_iter().find(|status| status_key(*status) == key).unwrap_or(proto::Status::Unspecified)
 }
 
 /// The status of a request, in the portal's words.
@@ -85,13 +92,14 @@ pub fn row(ticket: &proto::Ticket, pages: &str, dates: &Dates) -> Row {
         url: format!("{pages}/{}", ticket.number),
         status: status(ticket),
         product: name(ticket.product.as_ref()),
+        department: name(ticket.department.as_ref()),
         priority: capital(priority_key(ticket.priority())),
         priority_key: priority_key(ticket.priority()),
         requester: ticket.requester.as_ref().map(requester_name).unwrap_or_default(),
         organization: ticket.organization.as_ref().map(|organization| organization.name.clone()).unwrap_or_default(),
         assignee: name(ticket.assignee.as_ref()),
         updated: dates.when(ticket.updated_at.as_ref()),
-        created: dates.when(ticket.created_at.as_ref()),
+        created: dates.date(ticket.created_at.as_ref()),
         unread: ticket.unread,
         needs_reply: ticket.status() == proto::Status::WaitingCustomer,
         current: false,
@@ -122,6 +130,24 @@ pub fn may(ticket: &proto::Ticket) -> May {
     }
 }
 
+/// Why a request can't be rated, or closed, now; `None` when it can.
+pub fn no_rating(ticket: &proto::Ticket, closing: bool, word: &str, dates: &Dates) -> Option<String> {
+    let actions = ticket.actions.clone().unwrap_or_default();
+    let state = ticket.status_category();
+    match (closing, state) {
+        (true, _) if actions.close => None,
+        (false, _) if actions.rate => None,
+        (true, proto::StatusCategory::Closed) => Some(format!("This {word} is closed already.")),
+        (true, proto::StatusCategory::Open) => Some(format!("This {word} can be closed when the team has resolved it.")),
+        (true, _) => Some(format!("Only who submitted this {word} closes it, where the team lets them; otherwise it closes by itself.")),
+        (false, proto::StatusCategory::Open) => Some(format!("Ratings are asked for when the {word} is resolved.")),
+        (false, _) => match ticket.satisfaction.as_ref().and_then(|rated| rated.rated_at) {
+            Some(at) => Some(format!("You rated our help on {}. A rating can be changed for 30 days.", dates.moment(Some(&at)).text)),
+            None => Some("Our help is not rated here, or by somebody else.".into()),
+        },
+    }
+}
+
 /// What happens by itself, and when; empty when nothing does.
 pub fn due(ticket: &proto::Ticket, word: &str, dates: &Dates) -> (String, When) {
     let of = |kind: proto::DueKind| ticket.due.iter().find(|due| due.kind() == kind);
@@ -145,6 +171,9 @@ pub fn facts(ticket: &proto::Ticket, l: &Layout, dates: &Dates) -> Vec<Fact> {
         ..Fact::default()
     };
     let mut facts = vec![
+        text("Number", ticket.number.clone()),
+        text("Waiting for", ticket.sub_status.clone()),
+        text("Reason", capital(reason_word(ticket.reason()))),
         text(&l.words.Product(), name(ticket.product.as_ref())),
         text("Category", name(ticket.category.as_ref())),
         text("Department", name(ticket.department.as_ref())),
@@ -154,11 +183,13 @@ pub fn facts(ticket: &proto::Ticket, l: &Layout, dates: &Dates) -> Vec<Fact> {
         text("Submitted by", ticket.requester.as_ref().map(requester_name).unwrap_or_default()),
         text("On behalf of", ticket.contact_name.clone()),
         text(&l.words.Organization(), ticket.organization.as_ref().map(|organization| organization.name.clone()).unwrap_or_default()),
-        text("Submitted through", channel(ticket.channel()).to_owned()),
+        text("Channel", channel(ticket.channel()).to_owned()),
         text("Handled by", name(ticket.assignee.as_ref())),
-        when("Submitted", dates.date(ticket.created_at.as_ref())),
-        when("Resolved", dates.date(ticket.resolved_at.as_ref())),
-        when("Closed", dates.date(ticket.closed_at.as_ref())),
+        text("Group", name(ticket.group.as_ref())),
+        when("Submitted", dates.moment(ticket.created_at.as_ref())),
+        when("Resolved", dates.moment(ticket.resolved_at.as_ref())),
+        when("Closed", dates.moment(ticket.closed_at.as_ref())),
+        text("Since it was closed", dates.days_since(ticket.closed_at.as_ref())),
     ];
     facts.retain(|fact| !fact.text.is_empty() || !fact.when.iso.is_empty());
     if !ticket.follow_up_of.is_empty() {
@@ -166,6 +197,61 @@ pub fn facts(ticket: &proto::Ticket, l: &Layout, dates: &Dates) -> Vec<Fact> {
     }
     facts.extend(ticket.follow_ups.iter().map(|number| linked("Follow-up", number)));
     facts
+}
+
+/// Why it was resolved or closed, in words; empty while it is open.
+pub fn reason_word(reason: proto::Reason) -> &'static str {
+    match reason {
+        proto::Reason::Unspecified => "",
+        proto::Reason::Answered => "answered",
+        proto::Reason::Workaround => "a workaround was given",
+        proto::Reason::Duplicate => "it is a duplicate",
+        proto::Reason::NotReproducible => "it could not be reproduced",
+        proto::Reason::CustomerWithdrew => "it was withdrawn",
+        proto::Reason::Other => "another reason",
+        proto::Reason::NoCustomerReply => "no answer came",
+        proto::Reason::ResolvedExpired => "nothing was left to do",
+        proto::Reason::CustomerClosed => "closed by the customer",
+    }
+}
+
+/// The reasons that an agent gives with a resolution (LC-7), the usual one first: value and words.
+pub const REASONS: [(&str, proto::Reason); 6] = [
+    ("answered", proto::Reason::Answered),
+    ("workaround", proto::Reason::Workaround),
+    ("duplicate", proto::Reason::Duplicate),
+    ("not_reproducible", proto::Reason::NotReproducible),
+    ("customer_withdrew", proto::Reason::CustomerWithdrew),
+    ("other", proto::Reason::Other),
+];
+
+/// The reason that has this name.
+pub fn reason_of(key: &str) -> proto::Reason {
+    REASONS.iter().find(|(name, _)| *name == key).map_or(proto::Reason::Unspecified, |(_, reason)| *reason)
+}
+
+/// Statuses to choose from; those that the portal calls alike say in whose hands the request is (LC-4, LC-5).
+pub fn distinct(choices: Vec<Choice>) -> Vec<Choice> {
+    let labels: Vec<_> = choices.iter().map(|choice| choice.label.clone()).collect();
+    let alike = |label: &str| labels.iter().filter(|other| *other == label).count() > 1;
+    let told = |choice: Choice| match hands(&choice.value) {
+        hands if alike(&choice.label) && !hands.is_empty() => Choice { label: format!("{} ({hands})", choice.label), ..choice },
+        _ => choice,
+    };
+    choices.into_iter().map(told).collect()
+}
+
+fn hands(status: &str) -> &'static str {
+    match status {
+        "new" => "nobody took it",
+        "assigned" => "we work on it",
+        "waiting_customer" => "waiting for the customer",
+        "waiting_third_party" => "waiting for somebody else",
+        "pending_support" => "the customer wrote",
+        "resolved" => "solved",
+        "closed" => "done",
+        _ => "",
+    }
 }
 
 fn channel(channel: proto::Channel) -> &'static str {
@@ -233,10 +319,66 @@ mod tests {
     }
 
     #[test]
+    fn a_rating_that_would_be_refused_says_why() {
+        let why = |ticket: proto::Ticket, closing| no_rating(&ticket, closing, "case", &dates());
+        let closed = proto::Ticket { status_category: proto::StatusCategory::Closed.into(), ..Default::default() };
+        assert_eq!(why(closed.clone(), true).unwrap(), "This case is closed already.");
+        assert!(why(closed.clone(), false).unwrap().contains("not rated here"));
+        let rated = proto::Satisfaction { score: 4, rated_at: due_at(proto::DueKind::Reminder).at, ..Default::default() };
+        assert!(why(proto::Ticket { satisfaction: Some(rated), ..closed.clone() }, false).unwrap().contains("30 days"));
+        let may = proto::Actions { rate: true, close: true, ..Default::default() };
+        assert_eq!(why(proto::Ticket { actions: Some(may.clone()), ..closed.clone() }, false), None);
+        assert_eq!(why(proto::Ticket { actions: Some(may), ..closed }, true), None);
+    }
+
+    #[test]
     fn facts_without_a_value_are_left_out_and_links_are_kept() {
         let ticket = proto::Ticket { follow_up_of: "A-1".into(), follow_ups: vec!["A-3".into()], ..Default::default() };
         let labels: Vec<_> = facts(&ticket, &Layout::default(), &dates()).into_iter().map(|fact| fact.label).collect();
         assert_eq!(labels, ["Follow-up of", "Follow-up"]);
+    }
+
+    #[test]
+    fn the_facts_say_why_how_long_ago_and_at_what_time_vl_17_vl_18_vl_20() {
+        let at = |moment| Some(chassis::clock::to_proto(moment));
+        let ticket = proto::Ticket {
+            number: "A-7".into(),
+            sub_status: "the lift company".into(),
+            reason: proto::Reason::Workaround.into(),
+            group: Some(proto::NamedRef { id: "g".into(), name: "Field team".into() }),
+            created_at: at(datetime!(2026-11-02 13:05 UTC)),
+            closed_at: at(datetime!(2026-11-20 09:00 UTC)),
+            ..Default::default()
+        };
+        let facts = facts(&ticket, &Layout::default(), &dates());
+        let of =
+            |label: &str| facts.iter().find(|fact| fact.label == label).map(|fact| format!("{}{}", fact.text, fact.when.text)).unwrap();
+        assert_eq!(of("Number"), "A-7");
+        assert_eq!(of("Waiting for"), "the lift company");
+        assert_eq!(of("Reason"), "A workaround was given");
+        assert_eq!(of("Group"), "Field team");
+        assert_eq!(of("Submitted"), "2 Nov, 13:05");
+        assert_eq!(of("Since it was closed"), "3 days");
+    }
+
+    #[test]
+    fn statuses_with_one_label_are_told_apart_lc_4_lc_5() {
+        let choices = vec![
+            Choice::new("waiting_customer", "Pending"),
+            Choice::new("waiting_third_party", "Pending"),
+            Choice::new("resolved", "Solved"),
+        ];
+        let labels: Vec<_> = distinct(choices).into_iter().map(|choice| choice.label).collect();
+        assert_eq!(labels, ["Pending (waiting for the customer)", "Pending (waiting for somebody else)", "Solved"]);
+    }
+
+    #[test]
+    fn every_reason_of_an_agent_has_words_and_comes_back_by_its_name_lc_7() {
+        for (name, reason) in REASONS {
+            assert!(!reason_word(reason).is_empty());
+            assert_eq!(reason_of(name), reason);
+        }
+        assert_eq!(reason_of("no_customer_reply"), proto::Reason::Unspecified, "the timer's reason is not an agent's");
     }
 
     #[test]

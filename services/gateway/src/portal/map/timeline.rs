@@ -41,7 +41,10 @@ fn words(item: &proto::TimelineItem) -> (&'static str, String) {
             let to = format!("“{}”", item.to_label);
             ("clock", by(&format!("set the status to {to}"), &format!("The status is now {to}")) + &reason(item.reason()))
         }
-        proto::ItemKind::Change => ("sliders-horizontal", by(&changes(&item.changes), &capital(&changes(&item.changes)))),
+        proto::ItemKind::Change => {
+            let did = changes(&item.changes, who);
+            ("sliders-horizontal", by(&did, &capital(&did)))
+        }
         proto::ItemKind::File => ("paperclip", by("added a file", "A file was added")),
         proto::ItemKind::Merge => ("layers", format!("Merged with {}", item.related_number)),
         proto::ItemKind::FollowUp => ("reply", format!("Follow-up {}", item.related_number)),
@@ -67,11 +70,12 @@ fn reason(reason: proto::Reason) -> String {
     format!(": {words}")
 }
 
-fn changes(changes: &[proto::FieldChange]) -> String {
+fn changes(changes: &[proto::FieldChange], who: Option<&str>) -> String {
     let one = |change: &proto::FieldChange| {
         let field = change.field.trim_end_matches("_id").replace('_', " ");
         match (field.as_str(), change.after.as_str()) {
             ("assignee", "") => "gave it back to the queue".to_owned(),
+            ("assignee", after) if Some(after) == who => "took it".to_owned(),
             ("assignee", after) => format!("assigned it to {after}"),
             ("due", _) => "kept it open".to_owned(),
             (field, "") => format!("cleared the {field}"),
@@ -125,6 +129,8 @@ mod tests {
             changes: vec![proto::FieldChange { field: "assignee_id".into(), before: String::new(), after: "Nora".into() }],
             ..Default::default()
         };
-        assert_eq!(shown(taken).event, "Nora assigned it to Nora");
+        assert_eq!(shown(taken.clone()).event, "Nora took it");
+        let given = vec![proto::FieldChange { field: "assignee_id".into(), before: String::new(), after: "Jonas".into() }];
+        assert_eq!(shown(proto::TimelineItem { changes: given, ..taken }).event, "Nora assigned it to Jonas");
     }
 }

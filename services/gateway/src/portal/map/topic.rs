@@ -1,15 +1,32 @@
 //! Forums, topics and replies.
 
+use portico_proto::common::v1 as common;
 use portico_proto::community::v1 as proto;
 
 use super::person::{files, person};
 use crate::portal::dates::Dates;
 use crate::portal::view::community::{Forum, Post, TopicRow};
 use crate::portal::view::home::Link;
-use crate::portal::view::ui::{Choice, SafeHtml};
+use crate::portal::view::ui::{Choice, File, SafeHtml};
 
-/// The kinds of topics that people choose from: value and word.
-pub const KINDS: [(&str, &str); 4] = [("question", "Question"), ("idea", "Idea"), ("problem", "Problem"), ("discussion", "Discussion")];
+/// The kinds of topics: value and word. The last one is the team's.
+const KINDS: [(&str, &str); 5] =
+    [("question", "Question"), ("idea", "Idea"), ("problem", "Problem"), ("discussion", "Discussion"), ("announcement", "Announcement")];
+
+/// The kinds that somebody chooses from (CM-3).
+pub fn kinds(staff: bool) -> Vec<Choice> {
+    KINDS.iter().filter(|(value, _)| staff || *value != "announcement").map(|(value, label)| Choice::new(*value, *label)).collect()
+}
+
+/// The form's value of a kind.
+pub fn kind_key(kind: proto::TopicType) -> &'static str {
+    KINDS.iter().find(|(value, _)| kind_of(value) == kind).map_or("question", |(value, _)| value)
+}
+
+/// Files that a topic has already, to be taken away by their id.
+pub fn kept_files(api: &str, attachments: &[common::Attachment]) -> Vec<(String, File)> {
+    attachments.iter().map(|file| file.id.clone()).zip(files(api, attachments)).collect()
+}
 
 /// The word of a kind.
 pub fn kind(kind: proto::TopicType) -> &'static str {
@@ -29,6 +46,7 @@ pub fn kind_of(value: &str) -> proto::TopicType {
         "idea" => proto::TopicType::Idea,
         "problem" => proto::TopicType::Problem,
         "discussion" => proto::TopicType::Discussion,
+        "announcement" => proto::TopicType::Announcement,
         _ => proto::TopicType::Unspecified,
     }
 }
@@ -73,6 +91,11 @@ pub fn discussed(topic: &proto::TopicSummary, base: &str) -> Link {
         meta: several(topic.posts, "reply", "replies"),
         ..Link::default()
     }
+}
+
+/// A topic as a line with its views.
+pub fn viewed(topic: &proto::TopicSummary, base: &str) -> Link {
+    Link { meta: several(topic.views, "view", "views"), ..discussed(topic, base) }
 }
 
 /// A topic as a line with its last activity.
@@ -147,6 +170,16 @@ mod tests {
         assert_eq!(id_of(&format!("{id}-which-sensors")), id);
         assert_eq!(id_of(id), id);
         assert_eq!(id_of("short"), "short");
+    }
+
+    #[test]
+    fn announcements_are_a_kind_of_the_team_and_stay_one_cm_3() {
+        let values = |staff| kinds(staff).into_iter().map(|choice| choice.value).collect::<Vec<_>>();
+        assert!(values(true).contains(&"announcement".to_owned()));
+        assert!(!values(false).contains(&"announcement".to_owned()));
+        for choice in kinds(true) {
+            assert_eq!(kind_key(kind_of(&choice.value)), choice.value);
+        }
     }
 
     #[test]

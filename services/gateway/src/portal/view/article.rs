@@ -25,8 +25,10 @@ pub struct KnowledgeBase {
     pub viewed: Vec<Link>,
     /// Recent, or all of the category.
     pub recent: Vec<Link>,
-    /// Whether this is one category.
+    /// Whether this is one list.
     pub inside: bool,
+    /// Whether it is about questions and answers.
+    pub faq: bool,
     /// The next page, or empty.
     pub next: String,
 }
@@ -59,6 +61,8 @@ pub struct Article {
     pub related: Vec<Link>,
     /// What readers wrote.
     pub comments: Vec<Comment>,
+    /// Where the comments go on, or empty.
+    pub later: String,
     /// How many.
     pub comment_count: i32,
     /// The comment form.

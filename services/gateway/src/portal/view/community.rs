@@ -124,7 +124,9 @@ pub struct Topic {
     pub replies: String,
     /// Views in words.
     pub views: String,
-    /// The accepted answer, shown first.
+    /// Whether an answer is accepted.
+    pub answered: bool,
+    /// The accepted answer, shown first unless it stands there anyway.
     pub accepted: Option<Post>,
     /// The replies, oldest first.
     pub posts: Vec<Post>,
@@ -136,6 +138,10 @@ pub struct Topic {
     pub may_accept: bool,
     /// Whether the reader may delete it.
     pub may_delete: bool,
+    /// Whether the reader may change its text.
+    pub may_edit: bool,
+    /// Whether the reader may lock it.
+    pub may_moderate: bool,
     /// Why nobody may write, or empty.
     pub locked: String,
     /// The reply.
@@ -175,10 +181,14 @@ pub struct NewTopic {
     pub forums: Vec<Choice>,
     /// Kinds of topics.
     pub kinds: Vec<Choice>,
+    /// Files that it has already, with their ids.
+    pub files: Vec<(String, File)>,
     /// What it will look like, when that was asked for.
     pub preview: Option<SafeHtml>,
     /// Whether a draft is being edited.
     pub draft: bool,
+    /// Whether a published topic is being edited.
+    pub published: bool,
 }
 
 /// The reader's drafts.

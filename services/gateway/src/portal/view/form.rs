@@ -13,6 +13,8 @@ pub struct Form {
     pub errors: Vec<FormError>,
     /// Files that are uploaded already and wait for the form.
     pub uploads: Vec<Upload>,
+    /// Seconds until it may be sent again, when it came too often.
+    pub retry_after: Option<u64>,
 }
 
 /// One thing that was wrong.
@@ -60,6 +62,11 @@ impl Form {
     /// Adds an error.
     pub fn refuse(&mut self, field: &str, message: impl Into<String>) {
         self.errors.push(FormError { field: field.to_owned(), message: message.into() });
+    }
+
+    /// Whether the box with this beginning and id is ticked.
+    pub fn on(&self, start: &str, id: &str) -> bool {
+        self.value(&format!("{start}{id}")) == "true"
     }
 
     /// Whether a field holds exactly this.

@@ -15,7 +15,7 @@ pub struct Home {
     pub l: Layout,
     /// What the team wants everybody to know.
     pub notices: Vec<Notice>,
-    /// The reader's open requests, those that wait for him first.
+    /// The reader's requests: those that wait for him, the open ones, and those about to close.
     pub mine: Vec<Row>,
     /// How many of them wait for the reader.
     pub waiting: usize,
@@ -29,6 +29,8 @@ pub struct Home {
     pub discussed: Vec<Link>,
     /// Recent topics.
     pub topics: Vec<Link>,
+    /// Most viewed topics.
+    pub viewed_topics: Vec<Link>,
 }
 
 /// A category or forum as a tile.

@@ -2,6 +2,7 @@
 
 use super::super::assets;
 use super::ui::{Person, initials, size};
+use crate::security::one_time;
 
 /// The frame of a page.
 #[derive(Debug, Clone, Default)]
@@ -120,6 +121,12 @@ impl Words {
         capital(&self.organization)
     }
 
+    /// "Article".
+    #[allow(non_snake_case)]
+    pub fn Article(&self) -> String {
+        capital(&self.article)
+    }
+
     /// "Articles".
     #[allow(non_snake_case)]
     pub fn Articles(&self) -> String {
@@ -167,7 +174,31 @@ impl Me {
     }
 }
 
+/// Keys one after the other, and what they do.
+type Shortcut = (&'static [&'static str], &'static str);
+
+/// Keys that work everywhere.
+const KEYS: [Shortcut; 7] = [
+    (&["/"], "Search"),
+    (&["j"], "Next in the list"),
+    (&["k"], "Previous in the list"),
+    (&["g", "h"], "Go to the home page"),
+    (&["g", "k"], "Go to the knowledge base"),
+    (&["Ctrl", "Enter"], "Send what you write"),
+    (&["?"], "Show this list"),
+];
+/// Keys of the customers' pages.
+const PORTAL_KEYS: [Shortcut; 2] = [(&["g", "r"], "Go to your requests"), (&["g", "c"], "Go to the community")];
+/// Keys of the desk.
+const DESK_KEYS: [Shortcut; 4] =
+    [(&["r"], "Reply to the customer"), (&["n"], "Write an internal note"), (&["a"], "Assign"), (&["s"], "Set the status")];
+
 impl Layout {
+    /// The keyboard's shortcuts on the desk or in the portal.
+    pub fn keys(&self, desk: &bool) -> Vec<Shortcut> {
+        KEYS.into_iter().chain(if *desk { DESK_KEYS.to_vec() } else { PORTAL_KEYS.to_vec() }).collect()
+    }
+
     /// Where an asset is served.
     pub fn asset(&self, name: &str) -> String {
         assets::url(name)
@@ -205,12 +236,17 @@ impl Layout {
 
     /// Signs in and comes back to this page.
     pub fn sign_in_url(&self) -> String {
-        let back = percent_encode(&self.path);
-        if self.path.contains("/sign-") || self.path.is_empty() {
+        let back = self.back();
+        if back.contains("/sign-") || back.is_empty() {
             format!("{}/sign-in", self.portal.base)
         } else {
-            format!("{}/sign-in?next={back}", self.portal.base)
+            format!("{}/sign-in?next={}", self.portal.base, percent_encode(back))
         }
+    }
+
+    /// Where a link or form may lead back to: this page, or nowhere when its address holds a one-time token (S09).
+    pub fn back(&self) -> &str {
+        if one_time(&self.path) { "" } else { &self.path }
     }
 
     /// The bell, spoken.
@@ -234,4 +270,23 @@ pub fn percent_encode(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_one_time_token_is_in_no_link_of_its_page_s09() {
+        let page = |path: &str| Layout {
+            path: path.into(),
+            portal: Portal { base: "/portal/demo".into(), ..Portal::default() },
+            ..Layout::default()
+        };
+        for path in ["/portal/demo/invite/SECRET", "/portal/demo/verify/SECRET?x=1", "/portal/demo/reset/SECRET"] {
+            assert_eq!(page(path).sign_in_url(), "/portal/demo/sign-in");
+            assert_eq!(page(path).back(), "");
+        }
+        assert_eq!(page("/portal/demo/kb").sign_in_url(), "/portal/demo/sign-in?next=/portal/demo/kb");
+    }
 }

@@ -48,3 +48,30 @@ pub struct Session {
     /// Whether it is this one.
     pub current: bool,
 }
+
+/// What the reader is told.
+#[derive(Template)]
+#[template(path = "portal/preferences.html")]
+pub struct Preferences {
+    /// The frame.
+    pub l: Layout,
+    /// `mail-KIND` and `bell-KIND`, `etag`.
+    pub form: Form,
+    /// One row a kind.
+    pub rows: Vec<Preference>,
+}
+
+/// One kind of message and the channels that it can take.
+#[derive(Debug, Clone, Default)]
+pub struct Preference {
+    /// Its name.
+    pub kind: &'static str,
+    /// Its words.
+    pub label: &'static str,
+    /// When it is sent.
+    pub text: &'static str,
+    /// Whether a mail can be chosen.
+    pub mail: bool,
+    /// Whether the bell can be chosen.
+    pub bell: bool,
+}

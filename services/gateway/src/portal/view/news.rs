@@ -63,6 +63,8 @@ pub struct Bell {
     pub url: String,
     /// Its words.
     pub title: String,
+    /// The request it is about, or empty.
+    pub number: String,
     /// When.
     pub at: When,
     /// Whether it was read.

@@ -5,7 +5,7 @@ use askama::Template;
 use super::form::{Challenge, Form};
 use super::layout::Layout;
 use super::ticket::{Entry, Fact, Row};
-use super::ui::{Choice, Person, Status, Tab, When};
+use super::ui::{Choice, File, Person, Status, Tab, When};
 
 /// The list of requests.
 #[derive(Template)]
@@ -23,8 +23,12 @@ pub struct Requests {
     pub form: Form,
     /// Products to choose from.
     pub products: Vec<Choice>,
+    /// Statuses to choose from; empty where the view is of one state.
+    pub statuses: Vec<Choice>,
     /// Whether a filter is set.
     pub filtered: bool,
+    /// Where the same requests are a file.
+    pub csv: String,
     /// Whether the requester is worth a column.
     pub show_requester: bool,
     /// The next page, or empty.
@@ -53,6 +57,10 @@ pub struct Request {
     pub due_at: When,
     /// The conversation, oldest first.
     pub entries: Vec<Entry>,
+    /// Where the conversation goes on, or empty.
+    pub later: String,
+    /// The first of its files.
+    pub files: Vec<FileRow>,
     /// Facts.
     pub facts: Vec<Fact>,
     /// People who share it.
@@ -65,6 +73,35 @@ pub struct Request {
     pub score: i32,
     /// Its comment.
     pub score_comment: String,
+}
+
+/// All files of a request.
+#[derive(Template)]
+#[template(path = "portal/request_files.html")]
+pub struct Files {
+    /// The frame.
+    pub l: Layout,
+    /// "DEMO-1042".
+    pub number: String,
+    /// Where the request is: in the portal or on the desk.
+    pub url: String,
+    /// The files, oldest first.
+    pub files: Vec<FileRow>,
+    /// The next page, or empty.
+    pub next: String,
+}
+
+/// A file of a request and where it came from.
+#[derive(Debug, Clone, Default)]
+pub struct FileRow {
+    /// The file.
+    pub file: File,
+    /// Who added it.
+    pub by: String,
+    /// The entry of the conversation that it belongs to.
+    pub entry: String,
+    /// Whether only the team sees it.
+    pub internal: bool,
 }
 
 /// What the reader may do with a request.
@@ -191,8 +228,24 @@ pub struct People {
     pub people: Vec<Collaborator>,
     /// Whether the reader may add somebody.
     pub may_add: bool,
+    /// The address that was searched for, to be picked and confirmed; or empty.
+    pub found: String,
+    /// Where the request is: in the portal or on the desk.
+    pub back: String,
     /// `email`, `access`.
     pub form: Form,
+}
+
+impl Requests {
+    /// Whether a row has a product: an empty column tells nothing.
+    pub fn has_products(&self) -> bool {
+        self.rows.iter().any(|row| !row.product.is_empty())
+    }
+
+    /// Whether a row has a department.
+    pub fn has_departments(&self) -> bool {
+        self.rows.iter().any(|row| !row.department.is_empty())
+    }
 }
 
 impl NewRequest {

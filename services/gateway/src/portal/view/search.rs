@@ -2,9 +2,10 @@
 
 use askama::Template;
 
+use super::form::Form;
 use super::home::Link;
 use super::layout::Layout;
-use super::ui::{SafeHtml, Tab};
+use super::ui::{Choice, SafeHtml, Tab};
 
 /// What was found.
 #[derive(Template)]
@@ -28,6 +29,12 @@ pub struct Search {
     pub partial: bool,
     /// Shown when there is nothing.
     pub popular: Vec<Link>,
+    /// Departments to narrow articles to; empty where there is nothing to choose.
+    pub departments: Vec<Choice>,
+    /// Categories to narrow articles to.
+    pub categories: Vec<Choice>,
+    /// `type`, `department`, `category` as they were chosen.
+    pub form: Form,
 }
 
 /// The hits of one kind.

@@ -15,6 +15,8 @@ pub struct Row {
     pub status: Status,
     /// The product's name, or empty.
     pub product: String,
+    /// The department's name, or empty.
+    pub department: String,
     /// "High", or empty.
     pub priority: String,
     /// `low`, `normal`, `high`, `urgent`.

@@ -157,16 +157,18 @@ pub struct Crumb {
     pub label: String,
 }
 
-/// A size in words, in thousands as file managers count.
+/// A size in words. A KB is 1,024 bytes, so that the default limit of an upload is 25 MB everywhere.
 pub fn size(bytes: i64) -> String {
-    if bytes < 1000 {
-        return format!("{bytes} bytes");
+    const KB: i64 = 1024;
+    const MB: i64 = 1024 * KB;
+    match bytes {
+        ..KB => format!("{bytes} bytes"),
+        KB..MB => format!("{} KB", bytes / KB),
+        _ => {
+            let text = format!("{}.{}", bytes / MB, bytes % MB * 10 / MB);
+            format!("{} MB", text.strip_suffix(".0").unwrap_or(&text))
+        }
     }
-    if bytes < 1_000_000 {
-        return format!("{} KB", bytes / 1000);
-    }
-    let text = format!("{}.{}", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
-    format!("{} MB", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 #[cfg(test)]
@@ -182,7 +184,7 @@ mod tests {
 
     #[test]
     fn sizes_are_read_without_needless_digits() {
-        assert_eq!([size(12), size(20_480), size(25_000_000), size(1_363_149)], ["12 bytes", "20 KB", "25 MB", "1.3 MB"]);
+        assert_eq!([size(12), size(20_480), size(26_214_400), size(1_363_149)], ["12 bytes", "20 KB", "25 MB", "1.3 MB"]);
     }
 
     #[test]

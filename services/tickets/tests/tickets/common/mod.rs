@@ -337,7 +337,7 @@ impl World {
 
     /// Takes an upload in, as the gateway does.
     pub async fn upload(&self, uploader: &str, name: &str, content: &'static [u8]) -> UploadTicket {
-        let blobs = Blobs::open(&format!("file://{}", self.stage.path("blobs").display())).unwrap();
+        let blobs = Blobs::folder(&self.stage.path("blobs")).unwrap();
         let id = uuid::Uuid::now_v7();
         let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from_static(content))]);
         let stored = blobs.put(&format!("staging/{id}"), chunks, 1_000_000).await.unwrap();
