@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
-use portico_integration_tests::portal::{As, PASSWORD, proven_mail};
+use portico_integration_tests::portal::{As, PASSWORD};
 use portico_integration_tests::{World, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -254,34 +254,6 @@ async fn a_guests_first_request_brings_an_invitation_and_is_theirs_after_registe
     assert_eq!(ticket["subject"], "Bananas in the boiler room");
     portal.mailbox().about(&email, "receipt", made["number"].as_str().unwrap()).await;
     assert_eq!(portal.mailbox().of_kind(&email, "auto_invite").len(), 1, "at most one such mail an address a day");
-}
-
-/// IA-8, CR-25, NE-10: the same by mail.
-#[tokio::test]
-async fn a_first_request_by_mail_brings_an_invitation() {
-    let world = World::shared().await;
-    let portal = world.portal("helpdesk").await;
-    let email = portal.address("mia");
-    let id = format!("first-{}@mail.test", portal.slug);
-    let raw = proven_mail(&email, &format!("support@{}.portico.test", portal.slug), "Pump stands still", &id, "Since noon.");
-    portal.inbound(&raw).await.expect(202);
-    portal.inbound(&raw).await.expect(202);
-    let outcome = wait::until("the mail is worked off", async || {
-        let state = portal.admin.get(&format!("inbound-email/{id}")).await.expect(200);
-        (state["state"] != "queued").then_some(state)
-    })
-    .await;
-    assert!(["ticket_created", "unverified_ticket"].contains(&outcome["state"].as_str().unwrap()), "{outcome}");
-    let mail = portal.mailbox().first(&email, "auto_invite").await;
-    let mia = portal.register(&mail, "Mia Mail").await;
-    let list = wait::until("the request is hers", async || {
-        let list = mia.get("tickets").await.expect(200);
-        (!list["items"].as_array().unwrap().is_empty()).then_some(list)
-    })
-    .await;
-    assert_eq!(list["items"].as_array().unwrap().len(), 1, "the same Message-ID twice is one request");
-    assert_eq!(list["items"][0]["subject"], "Pump stands still");
-    assert_eq!(list["items"][0]["channel"], "email");
 }
 
 /// A used refresh token ends the family; logout ends the session everywhere. (S21)

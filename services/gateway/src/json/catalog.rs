@@ -4,7 +4,6 @@ use axum::Json;
 use axum::response::Response;
 use portico_proto::tickets::v1 as proto;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,7 +39,7 @@ pub struct Category {
     pub parent: Option<String>,
 }
 
-/// All that this caller may choose from. Templates and forms of a portal's own do not exist yet: their lists are empty.
+/// All that this caller may choose from.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Catalog {
     /// Departments in display order.
@@ -49,12 +48,6 @@ pub struct Catalog {
     pub products: Vec<Product>,
     /// Categories in display order.
     pub categories: Vec<Category>,
-    /// Predefined requests.
-    #[schema(value_type = Vec<Object>)]
-    pub templates: Vec<Value>,
-    /// Fields besides the usual ones.
-    #[schema(value_type = Vec<Object>)]
-    pub forms: Vec<Value>,
 }
 
 impl From<proto::Department> for Named {
@@ -138,8 +131,6 @@ async fn catalog(Api(call): Api) -> Answer<Response> {
         departments: answer.departments.into_iter().map(Named::from).collect(),
         products: answer.products.into_iter().map(Product::from).collect(),
         categories: answer.categories.into_iter().map(Category::from).collect(),
-        templates: Vec::new(),
-        forms: Vec::new(),
     };
     Ok(resource_by_content(&call.headers, catalog))
 }

@@ -2,7 +2,6 @@
 
 use portico_proto::tickets::v1 as proto;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::shared::{Moment, Named, filled};
@@ -222,12 +221,6 @@ pub struct TicketRow {
     pub follow_up_of: Option<String>,
     /// Numbers of the tickets that follow up this one.
     pub follow_ups: Vec<String>,
-    /// Number of the ticket above.
-    pub parent: Option<String>,
-    /// Numbers of the tickets below.
-    pub children: Vec<String>,
-    /// Number of the ticket that this one was merged into.
-    pub merged_into: Option<String>,
     /// Tags.
     pub tags: Vec<String>,
     /// The rating.
@@ -280,10 +273,6 @@ impl From<proto::Ticket> for TicketRow {
             assignee: ticket.assignee.map(Named::from),
             contact_name: filled(ticket.contact_name),
             follow_up_of: filled(ticket.follow_up_of),
-            // Hierarchies and merges do not exist yet, so no ticket has one.
-            parent: None,
-            children: Vec::new(),
-            merged_into: None,
             number: ticket.number,
             subject: ticket.subject,
             status_label: ticket.status_label,
@@ -306,9 +295,6 @@ pub struct Ticket {
     pub description: String,
     /// Safe HTML.
     pub description_html: String,
-    /// Fields of the portal's own, by key.
-    #[schema(value_type = Object)]
-    pub custom_fields: Map<String, Value>,
     /// Pending timers, soonest first.
     pub due: Vec<Due>,
     /// What the status means.
@@ -320,7 +306,6 @@ impl From<proto::Ticket> for Ticket {
         Self {
             description: std::mem::take(&mut ticket.description),
             description_html: std::mem::take(&mut ticket.description_html),
-            custom_fields: Map::new(),
             due: std::mem::take(&mut ticket.due).into_iter().map(Due::from).collect(),
             status_definition: std::mem::take(&mut ticket.status_definition),
             row: ticket.into(),

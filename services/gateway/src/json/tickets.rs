@@ -43,7 +43,7 @@ json_body! {
         /// On whose behalf.
         #[schema(max_length = 120)]
         pub contact_name: Option<String>,
-        /// Mail addresses.
+        /// Mail addresses. A guest's wait until the requester or an agent confirms them.
         #[schema(max_items = 20)]
         pub collaborators: Option<Vec<String>>,
         /// `upload_id`s of `POST uploads`.
@@ -101,6 +101,15 @@ json_body! {
         /// `upload_id`s of `POST uploads`.
         #[schema(max_items = 20)]
         pub uploads: Option<Vec<String>>,
+        /// Agents only: id or mail address of a person; the parent's requester when left out.
+        pub requester: Option<String>,
+        /// Agents only.
+        #[schema(max_items = 20)]
+        pub tags: Option<Vec<String>>,
+        /// Agents only: id of an agent.
+        pub assignee: Option<String>,
+        /// Agents only: id of a group.
+        pub group: Option<String>,
     }
 }
 
@@ -207,6 +216,10 @@ impl CreateFollowUp {
             contact_name: shared::text(self.contact_name),
             collaborators: self.collaborators.unwrap_or_default(),
             uploads: shared::uploads(self.uploads),
+            requester: shared::text(self.requester),
+            tags: self.tags.unwrap_or_default(),
+            assignee_id: shared::text(self.assignee),
+            group_id: shared::text(self.group),
             ..Default::default()
         };
         proto::CreateFollowUpRequest { ticket: Some(ticket), number }

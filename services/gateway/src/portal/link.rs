@@ -9,7 +9,7 @@ use portico_proto::identity::v1 as identity;
 use super::posted::Posted;
 use super::sign_in::signed_in;
 use super::view::form::Form;
-use super::view::way_in::{Link, Message};
+use super::view::way_in::{DeadLink, Link, Message};
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
@@ -45,6 +45,7 @@ pub async fn register(Path((_, token)): Path<(String, String)>, posted: Posted) 
     let visit = &posted.visit;
     let link = match inspect(visit, token.clone()).await {
         Ok(link) => link,
+        Err(problem) if is_dead(&problem) && !posted.value("renew").is_empty() => return renew(&posted, token).await,
         Err(problem) => return dead_or(visit, problem),
     };
     if link.action() == identity::LinkAction::ConfirmAddress {
@@ -88,6 +89,21 @@ async fn confirm(posted: &Posted, token: String) -> Answer<Response> {
         }),
         Err(problem) => dead_or(visit, problem),
     }
+}
+
+/// Has an invitation that only expired sent again. The page says the same for every link.
+async fn renew(posted: &Posted, token: String) -> Answer<Response> {
+    let visit = &posted.visit;
+    let request = identity::RenewLinkRequest { portal: visit.portal(), request_id: posted.request_id("renew"), token };
+    visit.call.peers().accounts().renew_link(visit.call.grpc(request)).await?;
+    visit.show(&Message {
+        l: visit.l.clone(),
+        art: "sent",
+        title: "Check your inbox".into(),
+        text: "If this link was an invitation that ran out of time, a new one is on its way to the address that it was for.".into(),
+        more: "Nothing comes? Then the link was used, replaced or taken back. Ask whoever invited you.".into(),
+        links: vec![("Sign in".into(), visit.url("/sign-in")), ("Home".into(), visit.url("/"))],
+    })
 }
 
 /// Sets a new password by a reset link.
@@ -145,15 +161,8 @@ fn dead_or(visit: &Visit, problem: Problem) -> Answer<Response> {
     if visit.l.portal.signup {
         links.push(("Sign up".into(), visit.url("/sign-up")));
     }
-    visit.show_as(
-        StatusCode::NOT_FOUND,
-        &Message {
-            l: visit.l.clone(),
-            art: "broken",
-            title: "This link doesn’t work any more".into(),
-            text: "Links are good once and for a limited time. Ask for a new one.".into(),
-            more: String::new(),
-            links,
-        },
-    )
+    let path = visit.l.path.split('?').next().unwrap_or_default();
+    let is_reset = path.split('/').nth(3) == Some("reset");
+    let page = DeadLink { form: visit.form(), action: if is_reset { String::new() } else { path.to_owned() }, links, l: visit.l.clone() };
+    visit.show_as(StatusCode::NOT_FOUND, &page)
 }

@@ -77,6 +77,7 @@ fn changes(changes: &[proto::FieldChange], who: Option<&str>) -> String {
             ("assignee", "") => "gave it back to the queue".to_owned(),
             ("assignee", after) if Some(after) == who => "took it".to_owned(),
             ("assignee", after) => format!("assigned it to {after}"),
+            ("due", _) => "kept it open".to_owned(),
             (field, "") => format!("cleared the {field}"),
             (field, after) => format!("set the {field} to {after}"),
         }

@@ -73,6 +73,20 @@ pub struct Message {
     pub links: Vec<(String, String)>,
 }
 
+/// A one-time link that does not work, whatever the reason.
+#[derive(Template)]
+#[template(path = "portal/dead_link.html")]
+pub struct DeadLink {
+    /// The frame.
+    pub l: Layout,
+    /// Asks for a new link.
+    pub form: Form,
+    /// Where the form goes; empty for a link that is asked for by address.
+    pub action: String,
+    /// Where to go next.
+    pub links: Vec<(String, String)>,
+}
+
 /// A refusal as a page.
 #[derive(Template)]
 #[template(path = "portal/error.html")]
