@@ -35,7 +35,7 @@ pub fn describe(method: &HttpMethod, path: &str, operation: &mut Operation) {
     let Some(place) = path.strip_prefix("/api/v1/portals/{portal}") else { return };
     if *method == HttpMethod::Get {
         if KNOWN.contains(&place) {
-            parameter(operation, "If-None-Match", "The ETag that the client has: the same version is 304 without a body.");
+            operation.parameters.get_or_insert_default().push(known());
             let unchanged = ResponseBuilder::new().description("The client has this version already.").header("ETag", etag());
             operation.responses.responses.insert("304".into(), RefOr::T(unchanged.build()));
         }
@@ -65,6 +65,17 @@ fn etag() -> Header {
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .description(Some("The version, for `If-Match` and `If-None-Match`."))
         .build()
+}
+
+/// Whatever a client names here, it only ever saves it the body: text that is no version of ours is not refused.
+fn known() -> RefOr<Parameter> {
+    let parameter = ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The ETag that the client has: the same version is 304 without a body."))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+    RefOr::T(parameter.build())
 }
 
 fn parameter(operation: &mut Operation, name: &str, description: &str) {
