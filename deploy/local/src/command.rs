@@ -10,8 +10,9 @@ use crate::detach;
 use crate::import;
 use crate::inboxes;
 use crate::layout::Layout;
+use crate::leftovers;
 use crate::portal;
-use crate::status::Status;
+use crate::status::{Status, orphans};
 use crate::terminal;
 use crate::up::{self, Wishes};
 
@@ -143,8 +144,8 @@ async fn start(layout: Layout, up: Up) -> Result<()> {
 }
 
 async fn status(layout: &Layout, json: bool) -> Result<ExitCode> {
-    let Some(mut status) = Status::of_running(layout)? else {
-        terminal::note("nothing runs");
+    let Some(mut status) = Status::of_running(layout) else {
+        terminal::note(absence(layout));
         return Ok(ExitCode::FAILURE);
     };
     if json {
@@ -160,8 +161,19 @@ async fn status(layout: &Layout, json: bool) -> Result<ExitCode> {
 }
 
 fn running(layout: &Layout) -> Result<Status> {
-    match Status::of_running(layout)? {
+    match Status::of_running(layout) {
         Some(status) => Ok(status),
-        None => bail!("nothing runs in {}; start it with ./run", layout.data().display()),
+        None => bail!("{} in {}; start it with ./run", absence(layout), layout.data().display()),
+    }
+}
+
+/// Why there is no status to go by.
+fn absence(layout: &Layout) -> String {
+    if let Some(supervisor) = leftovers::supervisor(layout) {
+        return format!("process {} runs here and cannot be understood; `./run --stop` ends it", supervisor.pid);
+    }
+    match orphans(layout).len() {
+        0 => "nothing runs".to_owned(),
+        left => format!("nothing runs but {left} processes that a killed start left behind; `./run --stop` ends them"),
     }
 }

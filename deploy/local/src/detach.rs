@@ -1,5 +1,7 @@
 //! Starting in the background, and stopping what runs there.
 
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
 use crate::layout::Layout;
+use crate::leftovers;
 use crate::status::{Phase, Status};
 use crate::terminal;
 
@@ -16,50 +19,70 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// How long a stop may take: draining, then PostgreSQL.
 const FAREWELL: Duration = Duration::from_secs(90);
 
-/// Starts this program again in the background with the same arguments but without `--detach`, and waits until it is ready.
+/// Starts this program again in the background with the same arguments but without `--detach`, shows what it says, and returns when it is
+/// ready.
 pub async fn start(layout: &Layout, demo: bool) -> Result<()> {
-    if let Some(status) = Status::of_running(layout)? {
+    if let Some(status) = Status::of_running(layout) {
         terminal::say(crate::up::welcome(&status, demo));
         bail!("Portico already runs in {}", layout.data().display());
     }
-    let path = layout.data().join("run.log");
-    let log = std::fs::File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let path = layout.run_log();
+    let log = OpenOptions::new().create(true).append(true).open(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    log.set_len(0)?;
     let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--detach");
     let mut child = Command::new(std::env::current_exe().context("this program has no path")?)
         .args(arguments)
         .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
+        // What it says at the end is said here.
+        .stdout(Stdio::null())
         .stderr(log)
         .process_group(0)
         .spawn()
         .context("the background process cannot be started")?;
+    let mut progress = File::open(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let end = Instant::now() + PATIENCE;
     loop {
-        if let Some(exit) = child.try_wait()? {
-            bail!("the start failed ({exit}):\n{}", std::fs::read_to_string(&path).unwrap_or_default());
+        let exit = child.try_wait()?;
+        let ready = Status::of_running(layout)
+            .filter(|status| status.phase == Phase::Ready && status.supervisor.as_ref().is_some_and(|identity| identity.pid == child.id()));
+        show(&mut progress);
+        if let Some(exit) = exit {
+            bail!("the start failed ({exit}); {} has what it said", path.display());
         }
-        let status =
-            Status::of_running(layout)?.filter(|status| status.supervisor.as_ref().is_some_and(|identity| identity.pid == child.id()));
-        if let Some(status) = status
-            && status.phase == Phase::Ready
-        {
+        if let Some(status) = ready {
             terminal::say(crate::up::welcome(&status, demo));
             return Ok(());
         }
         if Instant::now() >= end {
             crate::process::send(child.id(), Signal::TERM);
-            bail!("not ready after {} s:\n{}", PATIENCE.as_secs(), std::fs::read_to_string(&path).unwrap_or_default());
+            bail!("not ready after {} s; {} has what it said", PATIENCE.as_secs(), path.display());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// Stops the stack of a layout; false when none runs.
+/// Passes on what was said since the last time.
+fn show(progress: &mut File) {
+    let mut said = Vec::new();
+    if progress.read_to_end(&mut said).is_ok() {
+        let _ = std::io::stderr().lock().write_all(&said);
+    }
+}
+
+/// Stops the stack of a layout, or what a killed one left behind; false when there is neither.
 pub async fn stop(layout: &Layout) -> Result<bool> {
-    let Some(supervisor) = Status::of_running(layout)?.and_then(|status| status.supervisor) else { return Ok(false) };
+    let Some(supervisor) = leftovers::supervisor(layout) else {
+        // Held meanwhile, so that nothing is started between the look and the end.
+        let _lock = leftovers::lock(layout)?;
+        let ended = leftovers::end(layout).await?;
+        let _ = std::fs::remove_file(layout.processes());
+        return Ok(!ended.is_empty());
+    };
     supervisor.signal(Signal::TERM);
     if !supervisor.gone_within(FAREWELL).await {
         bail!("the supervisor (process {}) did not end within {} s", supervisor.pid, FAREWELL.as_secs());
     }
+    // It may have been killed, or told twice to stop, before it was done.
+    leftovers::end(layout).await?;
     Ok(true)
 }

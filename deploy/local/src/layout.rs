@@ -71,6 +71,11 @@ impl Layout {
         self.data.join("log")
     }
 
+    /// Output of a supervisor in the background.
+    pub fn run_log(&self) -> PathBuf {
+        self.data.join("run.log")
+    }
+
     /// Caught mail: one `.eml` file each.
     pub fn mail(&self) -> PathBuf {
         self.data.join("mail")

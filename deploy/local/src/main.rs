@@ -9,6 +9,7 @@ mod import;
 mod inboxes;
 mod keys;
 mod layout;
+mod leftovers;
 mod mail;
 mod nats;
 mod operator;
@@ -22,6 +23,7 @@ mod status;
 mod supervisor;
 mod terminal;
 mod up;
+mod upkeep;
 
 use std::process::ExitCode;
 

@@ -58,6 +58,7 @@ impl Broker {
             args: vec!["-c".to_owned(), self.config.display().to_string()],
             env: Vec::new(),
             account: None,
+            listener: None,
             log: layout.log("nats"),
             stop: Signal::TERM,
             patience: Duration::from_secs(10),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::time::Instant;
 
 use crate::layout::{ELSEWHERE, Layout, write_atomically};
@@ -20,6 +20,11 @@ const OLDEST: u32 = 15;
 const MAX_CONNECTIONS: u32 = 400;
 /// How long a cluster may take until it answers; replaying after a crash is part of it.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the folder of a cluster that is being made begins; the number of its process follows.
+const ATTEMPT: &str = "postgres.new-";
+/// How the file with initdb's password begins.
+const PASSWORD: &str = "pgpass-";
 
 /// The cluster of one stack.
 #[derive(Debug, Clone)]
@@ -37,7 +42,6 @@ impl Cluster {
         let account = Account::for_postgres()?;
         let cluster =
             Self { binaries: binaries()?, folder: place(layout, account.as_ref())?, account, port, password: secrets.text("postgres")? };
-        cluster.end_leftover().await?;
         if !cluster.folder.join("PG_VERSION").exists() {
             cluster.create(secrets)?;
         }
@@ -69,6 +73,7 @@ impl Cluster {
             args,
             env: vec![("LC_ALL".to_owned(), "C".to_owned())],
             account: self.account.clone(),
+            listener: None,
             log: layout.log("postgres"),
             stop: Signal::INT,
             patience: Duration::from_secs(20),
@@ -108,8 +113,20 @@ impl Cluster {
         }
     }
 
+    /// Makes the cluster beside its place and moves it there when it is whole: a start that is killed meanwhile leaves nothing that looks like one.
     fn create(&self, secrets: &Secrets) -> Result<()> {
-        let scratch = self.folder.with_file_name(format!("pgpass-{}", std::process::id()));
+        forget_attempts(&self.folder);
+        let attempt = self.folder.with_file_name(format!("{ATTEMPT}{}", std::process::id()));
+        crate::secrets::private_folder(&attempt)?;
+        if let Some(account) = &self.account {
+            account.own(&attempt)?;
+        }
+        self.initdb(&attempt, secrets)?;
+        std::fs::rename(&attempt, &self.folder).with_context(|| format!("{} is in the way", self.folder.display()))
+    }
+
+    fn initdb(&self, folder: &Path, secrets: &Secrets) -> Result<()> {
+        let scratch = self.folder.with_file_name(format!("{PASSWORD}{}", std::process::id()));
         write_atomically(&scratch, secrets.text("postgres")?.as_bytes(), 0o600)?;
         if let Some(account) = &self.account {
             account.own(&scratch)?;
@@ -119,7 +136,7 @@ impl Cluster {
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
             .arg(format!("--pwfile={}", scratch.display()))
             .arg("-D")
-            .arg(&self.folder)
+            .arg(folder)
             .current_dir("/")
             .stdin(Stdio::null());
         let output = self.run_as_account(&mut command).output();
@@ -138,24 +155,27 @@ impl Cluster {
             None => command,
         }
     }
+}
 
-    /// Ends a postmaster of an earlier start that the record of processes does not know.
-    async fn end_leftover(&self) -> Result<()> {
-        let Ok(text) = std::fs::read_to_string(self.folder.join("postmaster.pid")) else { return Ok(()) };
-        let Some(pid) = text.lines().next().and_then(|line| line.trim().parse().ok()) else { return Ok(()) };
-        let Some(leftover) = Identity::of(pid) else { return Ok(()) };
-        if !is_postmaster_of(pid, &self.folder) {
-            return Ok(());
+/// Removes what starts left behind that were killed in the middle of `initdb`. One may still be at it: then its folder stays until next time.
+fn forget_attempts(folder: &Path) {
+    let Some(entries) = folder.parent().and_then(|parent| std::fs::read_dir(parent).ok()) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(ATTEMPT) {
+            let _ = std::fs::remove_dir_all(&path);
+        } else if name.starts_with(PASSWORD) {
+            let _ = std::fs::remove_file(&path);
         }
-        leftover.signal(Signal::INT);
-        if !leftover.gone_within(Duration::from_secs(10)).await {
-            leftover.signal(Signal::QUIT);
-            if !leftover.gone_within(Duration::from_secs(10)).await {
-                bail!("an earlier PostgreSQL (process {pid}) does not stop");
-            }
-        }
-        Ok(())
     }
+}
+
+/// A postmaster of an earlier start, whether the record of processes knows it or not.
+pub fn leftover(layout: &Layout) -> Option<Identity> {
+    let folder = std::fs::canonicalize(layout.postgres()).ok()?;
+    let text = std::fs::read_to_string(folder.join("postmaster.pid")).ok()?;
+    let pid = text.lines().next()?.trim().parse().ok()?;
+    is_postmaster_of(pid, &folder).then(|| Identity::of(pid)).flatten()
 }
 
 /// Whether a process is a PostgreSQL of this folder, and not a stranger that got the old number.
@@ -218,7 +238,8 @@ fn place(layout: &Layout, account: Option<&Account>) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A service logs in as its own role, owner of its database, and takes on `_app` (one portal at a time) or `_system` (relay, timers, keepers) when it needs their rights.
+/// A service logs in as its own role, owner of its database, and takes on `_app` (one portal at a time) or `_system` (relay, timers, keepers) when
+/// it needs their rights. What a start that was killed did not get to is made up for.
 async fn make_roles(connection: &mut PgConnection, service: &str, password: &str) -> Result<()> {
     let mut statements = Vec::new();
     for (role, options) in [
@@ -229,26 +250,82 @@ async fn make_roles(connection: &mut PgConnection, service: &str, password: &str
         let known = sqlx::query("SELECT 1 FROM pg_roles WHERE rolname = $1").bind(&role).fetch_optional(&mut *connection).await?;
         if known.is_none() {
             statements.push(format!("CREATE ROLE {role} {options}"));
-            if role == service {
-                statements.push(format!("GRANT {service}_app, {service}_system TO {service}"));
-            }
         }
     }
+    let granted = sqlx::query(
+        "SELECT 1 FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member \
+         WHERE u.rolname = $1 AND r.rolname IN ($1 || '_app', $1 || '_system')",
+    );
+    if granted.bind(service).fetch_all(&mut *connection).await?.len() < 2 {
+        statements.push(format!("GRANT {service}_app, {service}_system TO {service}"));
+    }
+    run(connection, statements).await.with_context(|| format!("roles of {service}"))
+}
+
+async fn make_database(connection: &mut PgConnection, service: &str) -> Result<()> {
+    let known = sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1").bind(service).fetch_optional(&mut *connection).await?;
+    let mut statements = Vec::new();
+    if known.is_none() {
+        statements.push(format!("CREATE DATABASE {service} OWNER {service}"));
+    }
+    statements.push(format!("REVOKE ALL ON DATABASE {service} FROM PUBLIC"));
+    run(connection, statements).await.with_context(|| format!("database of {service}"))
+}
+
+/// Names come from the closed list of services, passwords from our own base64 text.
+async fn run(connection: &mut PgConnection, statements: Vec<String>) -> sqlx::Result<()> {
     for statement in statements {
-        // Names come from the closed list of services, passwords from our own base64 text.
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await.with_context(|| format!("roles of {service}"))?;
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-async fn make_database(connection: &mut PgConnection, service: &str) -> Result<()> {
-    let known: i64 =
-        sqlx::query("SELECT count(*) FROM pg_database WHERE datname = $1").bind(service).fetch_one(&mut *connection).await?.get(0);
-    if known > 0 {
-        return Ok(());
+#[cfg(test)]
+mod tests {
+    use sqlx::Row;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_that_was_killed_in_the_middle_is_made_up_for() {
+        let folder = tempfile::Builder::new().prefix("portico-postgres-").permissions(open()).tempdir().unwrap();
+        let layout = Layout::locate(Some(folder.path().to_path_buf()), None).unwrap();
+        layout.prepare().unwrap();
+        let secrets = Secrets::open(&layout).unwrap();
+        let port = crate::ports::Ports::new(&layout).unwrap().take().unwrap();
+        // Killed in the middle of initdb: half a cluster lies beside the place.
+        let half = layout.data().join(format!("{ATTEMPT}1"));
+        std::fs::create_dir_all(&half).unwrap();
+        std::fs::write(half.join("PG_VERSION"), "15\n").unwrap();
+        let cluster = Cluster::prepare(&layout, &secrets, port).await.unwrap();
+        assert!(!half.exists() && cluster.folder.join("PG_VERSION").exists());
+
+        let registry = std::sync::Arc::new(crate::status::Registry::new(&layout));
+        let supervisor = crate::supervisor::Supervisor::new(registry);
+        supervisor.start(cluster.plan(&layout, false));
+        // Killed between CREATE ROLE and GRANT, and between CREATE DATABASE and REVOKE.
+        let mut connection = cluster.connect().await.unwrap();
+        let begun = [
+            "CREATE ROLE tickets_app NOLOGIN",
+            "CREATE ROLE tickets_system NOLOGIN",
+            "CREATE ROLE tickets LOGIN",
+            "CREATE DATABASE tickets",
+        ];
+        run(&mut connection, begun.map(str::to_owned).to_vec()).await.unwrap();
+        for _ in 0..2 {
+            cluster.make_databases(&["tickets"], &secrets).await.unwrap();
+            let rights = "SELECT pg_has_role('tickets', 'tickets_app', 'MEMBER') AND pg_has_role('tickets', 'tickets_system', 'MEMBER') \
+                          AND NOT has_database_privilege('tickets_app', 'tickets', 'CONNECT')";
+            let right: bool = sqlx::query(rights).fetch_one(&mut connection).await.unwrap().get(0);
+            assert!(right);
+        }
+        assert!(leftover(&layout).is_some(), "the postmaster is known by its own file");
+        drop(connection);
+        supervisor.stop(|_| true).await;
+        assert!(leftover(&layout).is_none());
     }
-    for statement in [format!("CREATE DATABASE {service} OWNER {service}"), format!("REVOKE ALL ON DATABASE {service} FROM PUBLIC")] {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await.with_context(|| format!("database of {service}"))?;
+
+    fn open() -> std::fs::Permissions {
+        std::os::unix::fs::PermissionsExt::from_mode(0o755)
     }
-    Ok(())
 }

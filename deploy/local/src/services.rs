@@ -1,7 +1,9 @@
 //! The six services as child processes: their ports and their environment.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -30,7 +32,7 @@ pub struct Replica {
     pub process: String,
     /// Where it serves gRPC; the gateway serves none.
     pub grpc: Option<u16>,
-    /// Where it serves HTTP; the gateway alone.
+    /// Where it serves HTTP behind the balancer; a single gateway serves on the public port, whose socket it is handed.
     pub http: Option<u16>,
     /// Its operations port.
     pub operations: u16,
@@ -55,6 +57,8 @@ pub struct Shared {
     pub smtp: String,
     /// The address that people use.
     pub public: String,
+    /// The public port, bound before anything else.
+    pub listener: Arc<TcpListener>,
     /// The file of the operator's token.
     pub operator_token_file: PathBuf,
     /// The file of each service's own secret.
@@ -66,18 +70,14 @@ pub struct Shared {
 }
 
 impl Fleet {
-    /// Gives every process its ports. With one replica the gateway gets the public port itself.
-    pub fn plan(replicas: u8, public: u16, ports: &mut Ports) -> Result<Self> {
+    /// Gives every process its ports. With one replica the gateway serves on the public port itself.
+    pub fn plan(replicas: u8, ports: &mut Ports) -> Result<Self> {
         let mut all = Vec::new();
         for service in BACKENDS.into_iter().chain([GATEWAY]) {
             for number in 1..=replicas {
                 let process = if number == 1 { service.to_owned() } else { format!("{service}-{number}") };
                 let is_gateway = service == GATEWAY;
-                let http = match (is_gateway, replicas) {
-                    (true, 1) => Some(public),
-                    (true, _) => Some(ports.take()?),
-                    (false, _) => None,
-                };
+                let http = if is_gateway && replicas > 1 { Some(ports.take()?) } else { None };
                 let grpc = if is_gateway { None } else { Some(ports.take()?) };
                 all.push(Replica { service, process, grpc, http, operations: ports.take()? });
             }
@@ -119,6 +119,7 @@ impl Fleet {
             args: Vec::new(),
             env: self.environment(replica, shared, layout),
             account: None,
+            listener: serves_public(replica).then(|| Arc::clone(&shared.listener)),
             log: layout.log(&replica.process),
             stop: Signal::TERM,
             patience: PATIENCE,
@@ -151,6 +152,9 @@ impl Fleet {
         if let Some(port) = replica.http {
             set("HTTP_LISTEN", local(port).to_string());
         }
+        if serves_public(replica) {
+            set("HTTP_LISTENER_ON_STDIN", "true".to_owned());
+        }
         if let Some(dsn) = shared.databases.get(replica.service) {
             set("DATABASE_URL", dsn.clone());
         }
@@ -174,6 +178,11 @@ impl Fleet {
     }
 }
 
+/// Whether a process is handed the socket of the public port.
+fn serves_public(replica: &Replica) -> bool {
+    replica.service == GATEWAY && replica.http.is_none()
+}
+
 /// The program of a service.
 pub fn program(folder: &Path, service: &str) -> PathBuf {
     folder.join(format!("portico-{service}"))
@@ -187,11 +196,20 @@ mod tests {
     fn two_replicas_have_ports_of_their_own_and_know_each_peer_twice() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::locate(Some(folder.path().to_path_buf()), None).unwrap();
-        let fleet = Fleet::plan(2, 8080, &mut Ports::new(&layout)).unwrap();
+        let fleet = Fleet::plan(2, &mut Ports::new(&layout).unwrap()).unwrap();
         assert_eq!(fleet.replicas().len(), 12);
         assert_eq!(fleet.operations().len(), 12);
         assert!(fleet.operations().contains_key("gateway-2"));
         assert_eq!(fleet.endpoints("tickets").split(',').count(), 2);
-        assert!(fleet.replicas().iter().all(|replica| replica.http != Some(8080)), "the balancer has the public port");
+        assert!(!fleet.replicas().iter().any(serves_public), "the balancer has the public port");
+    }
+
+    #[test]
+    fn a_single_gateway_is_handed_the_public_port_and_nobody_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::locate(Some(folder.path().to_path_buf()), None).unwrap();
+        let fleet = Fleet::plan(1, &mut Ports::new(&layout).unwrap()).unwrap();
+        let handed: Vec<&str> = fleet.replicas().iter().filter(|one| serves_public(one)).map(|one| one.process.as_str()).collect();
+        assert_eq!(handed, ["gateway"]);
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::{Layout, write_atomically};
@@ -70,17 +69,19 @@ pub struct Status {
 
 impl Status {
     /// The status of the stack that runs in a layout; none when nothing runs.
-    pub fn of_running(layout: &Layout) -> Result<Option<Self>> {
-        let Some(status) = Self::read(layout)? else { return Ok(None) };
-        Ok(status.supervisor.as_ref().is_some_and(Identity::alive).then_some(status))
+    pub fn of_running(layout: &Layout) -> Option<Self> {
+        Self::read(layout).filter(|status| status.supervisor.as_ref().is_some_and(Identity::alive))
     }
 
-    /// What was written last, whether it still runs or not.
-    pub fn read(layout: &Layout) -> Result<Option<Self>> {
-        match std::fs::read(layout.status()) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).context("the status file is damaged")?)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).context("the status file cannot be read"),
+    /// What was written last, whether it still runs or not. A file that is damaged or of another version says nothing.
+    pub fn read(layout: &Layout) -> Option<Self> {
+        let bytes = std::fs::read(layout.status()).ok()?;
+        match serde_json::from_slice(&bytes) {
+            Ok(status) => Some(status),
+            Err(error) => {
+                terminal::note(format!("{} is damaged or of another version: {error}", layout.status().display()));
+                None
+            }
         }
     }
 }

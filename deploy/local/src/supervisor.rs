@@ -1,5 +1,7 @@
 //! Child processes that are started again whenever they die.
 
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +38,8 @@ pub struct Plan {
     pub env: Vec<(String, String)>,
     /// The account that it runs as, where it is not the supervisor's.
     pub account: Option<Account>,
+    /// A listening socket that it is handed as its standard input.
+    pub listener: Option<Arc<TcpListener>>,
     /// Where its output goes.
     pub log: PathBuf,
     /// The signal that asks it to stop.
@@ -60,7 +64,7 @@ impl Plan {
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .current_dir("/")
-            .stdin(Stdio::null())
+            .stdin(self.stdin()?)
             .stdout(log.try_clone()?)
             .stderr(log)
             // A group of its own: Ctrl-C reaches the supervisor alone, which then stops the children in order.
@@ -69,6 +73,12 @@ impl Plan {
             command.uid(account.uid).gid(account.gid);
         }
         command.spawn().with_context(|| format!("{} cannot be started", self.program.display()))
+    }
+
+    fn stdin(&self) -> Result<Stdio> {
+        let Some(listener) = &self.listener else { return Ok(Stdio::null()) };
+        let copy = listener.try_clone().context("the public port cannot be handed on")?;
+        Ok(Stdio::from(OwnedFd::from(copy)))
     }
 }
 
@@ -214,6 +224,7 @@ mod tests {
             args: vec!["60".to_owned()],
             env: Vec::new(),
             account: None,
+            listener: None,
             log: layout.log("sleeper"),
             stop: Signal::TERM,
             patience: Duration::from_secs(2),

@@ -1,12 +1,10 @@
 //! `portico up`: starts everything, keeps it running, and stops it in the right order.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::Signal;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -15,20 +13,20 @@ use crate::demo;
 use crate::health;
 use crate::keys;
 use crate::layout::Layout;
+use crate::leftovers;
 use crate::mail::{page, shelf::Shelf, smtp};
 use crate::nats::Broker;
-use crate::ports::{Ports, local};
+use crate::ports::Ports;
 use crate::postgres::Cluster;
 use crate::secrets::Secrets;
 use crate::services::{BACKENDS, Fleet, GATEWAY, Shared};
-use crate::status::{Phase, Registry, Status, orphans};
+use crate::status::{Phase, Registry, Status};
 use crate::supervisor::Supervisor;
 use crate::terminal::{self, Step};
+use crate::upkeep;
 
 /// How long the services may take to become ready: a first start migrates five databases.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How long an orphan of an earlier start may take to leave.
-const ORPHAN: Duration = Duration::from_secs(5);
 
 /// What a start is asked for.
 #[derive(Debug, Clone)]
@@ -52,14 +50,16 @@ pub struct Wishes {
 struct Stack {
     registry: Arc<Registry>,
     supervisor: Supervisor,
+    /// Reserved until all of it has ended.
+    ports: Option<Ports>,
     /// The catcher, the balancer, the broker's guard: they end when this is dropped.
     helpers: JoinSet<()>,
 }
 
 /// Starts a stack and returns when it was told to stop and all of it has ended.
 pub async fn run(layout: Layout, wishes: Wishes) -> Result<()> {
-    let _lock = lock(&layout)?;
-    end_orphans(&layout).await?;
+    let _lock = leftovers::lock(&layout)?;
+    leftovers::end(&layout).await?;
     if wishes.fresh {
         layout.forget()?;
     }
@@ -67,7 +67,7 @@ pub async fn run(layout: Layout, wishes: Wishes) -> Result<()> {
     let registry = Arc::new(Registry::new(&layout));
     registry.update(|status| status.phase = Phase::Starting);
     let supervisor = Supervisor::new(Arc::clone(&registry));
-    let mut stack = Stack { registry: Arc::clone(&registry), supervisor, helpers: JoinSet::new() };
+    let mut stack = Stack { registry: Arc::clone(&registry), supervisor, ports: None, helpers: JoinSet::new() };
     let mut interrupt = Interrupts::listen()?;
     let outcome = tokio::select! {
         outcome = stack.rise(&layout, &wishes) => outcome,
@@ -93,49 +93,21 @@ pub async fn run(layout: Layout, wishes: Wishes) -> Result<()> {
     outcome
 }
 
-/// Only one supervisor a data folder: the lock goes with the process, however it ends.
-fn lock(layout: &Layout) -> Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).open(layout.lock()).context("the lock file cannot be opened")?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            bail!("Portico already runs in {}; `./run --status` tells where, `./run --stop` ends it", layout.data().display())
-        }
-        Err(std::fs::TryLockError::Error(error)) => Err(error).context("the lock cannot be taken"),
-    }
-}
-
-/// Ends what a killed supervisor left behind. Services are built to be killed; PostgreSQL is asked first.
-async fn end_orphans(layout: &Layout) -> Result<()> {
-    let found = orphans(layout);
-    for (name, orphan) in &found {
-        terminal::note(format!("ending {name} (process {}) of an earlier start", orphan.pid));
-        orphan.signal(if name == "postgres" { Signal::INT } else { Signal::KILL });
-    }
-    for (name, orphan) in &found {
-        if !orphan.gone_within(ORPHAN).await {
-            orphan.signal(if name == "postgres" { Signal::QUIT } else { Signal::KILL });
-            if !orphan.gone_within(ORPHAN).await {
-                bail!("process {} ({name}) of an earlier start does not end", orphan.pid);
-            }
-        }
-    }
-    Ok(())
-}
-
 impl Stack {
     async fn rise(&mut self, layout: &Layout, wishes: &Wishes) -> Result<()> {
         let begun = Instant::now();
         let secrets = Secrets::open(layout)?;
-        let mut ports = Ports::new(layout);
-        let public = ports.take_public(wishes.port.unwrap_or(8080), wishes.port.is_some())?;
-        let fleet = Fleet::plan(wishes.replicas, public, &mut ports)?;
+        let ports = self.ports.insert(Ports::new(layout)?);
+        // Servers alone have nothing to show.
+        let wanted = if wishes.servers_only { Some(0) } else { wishes.port };
+        let public = Arc::new(ports.listen_public(wanted.unwrap_or(8080), wanted.is_some())?);
+        let fleet = Fleet::plan(wishes.replicas, ports)?;
         let client = health::client()?;
 
         let step = Step::begin("PostgreSQL and NATS");
         let broker = Broker::prepare(layout, ports.take()?, ports.take()?)?;
         self.supervisor.start(broker.plan(layout));
-        let (mail, smtp) = self.catch_mail(layout, &mut ports).await?;
+        let (mail, smtp) = catch_mail(&mut self.helpers, layout, ports)?;
         let cluster = Cluster::prepare(layout, &secrets, ports.take()?).await?;
         self.supervisor.start(cluster.plan(layout, !wishes.servers_only));
         let databases: &[&str] = if wishes.servers_only { &[] } else { &BACKENDS };
@@ -152,13 +124,13 @@ impl Stack {
         }
 
         let step = Step::begin("the services");
-        let shared = share(wishes, &secrets, &cluster, &broker, &smtp, public)?;
+        let shared = share(wishes, &secrets, &cluster, &broker, &smtp, Arc::clone(&public))?;
         self.registry.update(|status| announce(status, layout, &fleet, &broker, &shared, &mail, &secrets));
         for replica in fleet.replicas() {
             self.supervisor.start(fleet.supervise(replica, &shared, layout));
         }
         if wishes.replicas > 1 {
-            self.balance(&fleet, public).await?;
+            self.balance(&fleet, &public)?;
         }
         self.helpers.spawn(broker.clone().guard(self.supervisor.clone()));
         for (process, url) in fleet.operations() {
@@ -176,21 +148,8 @@ impl Stack {
         Ok(())
     }
 
-    async fn catch_mail(&mut self, layout: &Layout, ports: &mut Ports) -> Result<(String, String)> {
-        let shelf = Shelf::open(&layout.mail())?;
-        let (page_listener, smtp_listener) = (ports.listen().await?, ports.listen().await?);
-        let (page_address, smtp_address) = (page_listener.local_addr()?, smtp_listener.local_addr()?);
-        self.helpers.spawn(smtp::serve(smtp_listener, shelf.clone()));
-        self.helpers.spawn(async move {
-            if let Err(error) = axum::serve(page_listener, page::routes(shelf)).await {
-                terminal::note(format!("mail page: {error}"));
-            }
-        });
-        Ok((format!("http://{page_address}"), format!("smtp://{smtp_address}")))
-    }
-
-    async fn balance(&mut self, fleet: &Fleet, public: u16) -> Result<()> {
-        let listener = TcpListener::bind(local(public)).await.context("the public port is taken")?;
+    fn balance(&mut self, fleet: &Fleet, public: &std::net::TcpListener) -> Result<()> {
+        let listener = listening(public.try_clone()?)?;
         let operations = fleet.operations();
         let gateways = fleet.replicas().iter().filter(|replica| replica.service == GATEWAY);
         let backends: Vec<(u16, String)> =
@@ -209,7 +168,34 @@ impl Stack {
     }
 }
 
-fn share(wishes: &Wishes, secrets: &Secrets, cluster: &Cluster, broker: &Broker, smtp: &str, public: u16) -> Result<Shared> {
+/// Starts the mail catcher and the upkeep of mail and logs; returns the address of its page and the one that takes mail.
+fn catch_mail(helpers: &mut JoinSet<()>, layout: &Layout, ports: &mut Ports) -> Result<(String, String)> {
+    let shelf = Shelf::open(&layout.mail())?;
+    let (page_listener, smtp_listener) = (listening(ports.listen()?)?, listening(ports.listen()?)?);
+    let (page_address, smtp_address) = (page_listener.local_addr()?, smtp_listener.local_addr()?);
+    helpers.spawn(smtp::serve(smtp_listener, shelf.clone()));
+    helpers.spawn(upkeep::tend(layout.clone(), shelf.clone()));
+    helpers.spawn(async move {
+        if let Err(error) = axum::serve(page_listener, page::routes(shelf)).await {
+            terminal::note(format!("mail page: {error}"));
+        }
+    });
+    Ok((format!("http://{page_address}"), format!("smtp://{smtp_address}")))
+}
+
+fn listening(listener: std::net::TcpListener) -> Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener).context("a listener cannot be used")
+}
+
+fn share(
+    wishes: &Wishes,
+    secrets: &Secrets,
+    cluster: &Cluster,
+    broker: &Broker,
+    smtp: &str,
+    listener: Arc<std::net::TcpListener>,
+) -> Result<Shared> {
     let mut services: Vec<&str> = BACKENDS.to_vec();
     services.push(GATEWAY);
     let databases = BACKENDS.iter().map(|service| Ok(((*service).to_owned(), cluster.dsn(service, secrets)?))).collect::<Result<_>>()?;
@@ -219,7 +205,8 @@ fn share(wishes: &Wishes, secrets: &Secrets, cluster: &Cluster, broker: &Broker,
         nats: broker.url(),
         databases,
         smtp: smtp.to_owned(),
-        public: format!("http://{}", local(public)),
+        public: format!("http://{}", listener.local_addr()?),
+        listener,
         operator_token_file: secrets.file("operator")?,
         secret_files,
         keys: keys::prepare(secrets.folder(), &services)?,

@@ -14,6 +14,10 @@ pub struct Config {
     /// Where the public port listens. Default `127.0.0.1:8080`.
     #[serde(default = "default_listen")]
     pub http_listen: SocketAddr,
+    /// Whether standard input is the public port's listening socket, bound by whoever started this process (systemd: `StandardInput=socket`);
+    /// then `http_listen` is not used. Such a port stays taken while the gateway is started again, and connections wait meanwhile. Default false.
+    #[serde(default)]
+    pub http_listener_on_stdin: bool,
     /// Proxies whose `X-Forwarded-For` is believed: addresses and networks, separated by commas. Default none.
     #[serde(default)]
     pub trusted_proxies: String,
@@ -35,8 +39,16 @@ pub struct Config {
 }
 
 impl ServiceConfig for Config {
-    const KEYS: &'static [&'static str] =
-        &["http_listen", "trusted_proxies", "origins", "max_in_flight", "max_live_streams", "max_upload_bytes", "previous_secret_files"];
+    const KEYS: &'static [&'static str] = &[
+        "http_listen",
+        "http_listener_on_stdin",
+        "trusted_proxies",
+        "origins",
+        "max_in_flight",
+        "max_live_streams",
+        "max_upload_bytes",
+        "previous_secret_files",
+    ];
 }
 
 impl Config {

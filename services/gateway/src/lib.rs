@@ -68,7 +68,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     let state = AppState::new(&boot).await?;
     sweep_limits(&boot, &state);
     sweep_staging(&boot, &state);
-    let http = server::serve(&boot, boot.config.http_listen, router(state)).await?;
+    let http = server::serve(&boot, server::listener(&boot.config).await?, router(state))?;
     let operations = chassis::operations::serve(&boot).await?;
     Ok(Running { grpc: None, http: Some(http), operations: Some(operations), tasks: boot.tasks, readiness: boot.readiness })
 }

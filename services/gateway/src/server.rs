@@ -1,8 +1,10 @@
 //! The public listener: HTTP/1.1 and HTTP/2 with bounds on headers, streams and patience (S44), ended gracefully.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
+use anyhow::Context;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use chassis::run::{Boot, Phase, Tasks};
@@ -14,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::config::Config;
 use crate::drain::Draining;
 
 /// Bytes of all headers of a request.
@@ -27,12 +30,28 @@ const STREAMS: u32 = 128;
 /// How long open requests may take to end at a shutdown.
 const DRAIN: Duration = Duration::from_secs(14);
 
-/// Listens and serves until [`Phase::Serve`] ends; returns the address.
+/// The public port: the socket that was handed to this process, or one that it binds itself.
 ///
 /// # Errors
-/// When the address cannot be listened on.
-pub async fn serve<C>(boot: &Boot<C>, address: SocketAddr, app: Router) -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind(address).await?;
+/// Names the key when the address cannot be listened on, or standard input is no listening socket.
+pub async fn listener(config: &Config) -> anyhow::Result<TcpListener> {
+    if !config.http_listener_on_stdin {
+        return TcpListener::bind(config.http_listen).await.context("configuration key `http_listen`");
+    }
+    let handed = || {
+        let socket = std::net::TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+        socket.local_addr()?;
+        socket.set_nonblocking(true)?;
+        TcpListener::from_std(socket)
+    };
+    handed().context("configuration key `http_listener_on_stdin`: standard input is no listening socket")
+}
+
+/// Serves until [`Phase::Serve`] ends; returns the address.
+///
+/// # Errors
+/// When the socket has no address.
+pub fn serve<C>(boot: &Boot<C>, listener: TcpListener, app: Router) -> anyhow::Result<SocketAddr> {
     let address = listener.local_addr()?;
     let tasks = boot.tasks.clone();
     boot.tasks.spawn_vital(Phase::Serve, "http", move |stop| accept(listener, app, tasks, stop));

@@ -68,6 +68,21 @@ impl Shelf {
         Ok(name)
     }
 
+    /// Deletes the oldest mails until no more than given are left, with no more bytes than given.
+    pub fn tidy(&self, most: usize, bytes: u64) -> Result<()> {
+        let mut all = names(&self.folder)?;
+        all.sort_unstable_by(|one, two| two.cmp(one));
+        let mut sum = 0;
+        for (index, name) in all.into_iter().enumerate() {
+            let path = self.folder.join(format!("{name}.eml"));
+            sum += std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            if index >= most || sum > bytes {
+                std::fs::remove_file(&path).with_context(|| format!("{} cannot be removed", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The newest mails, at most as many as given, whose recipient, sender or subject contains the words.
     pub fn newest(&self, words: &str, limit: usize) -> Result<Vec<Summary>> {
         let wanted = words.to_lowercase();
@@ -145,6 +160,19 @@ mod tests {
         assert_eq!(listed.len(), 1);
         assert_eq!(listed[0].subject, "We got it");
         assert_eq!(again.letter("000001-receipt").unwrap().text.trim(), "Hello Alice");
+    }
+
+    #[test]
+    fn the_oldest_mails_leave_when_there_are_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path()).unwrap();
+        for _ in 0..4 {
+            shelf.keep(MAIL).unwrap();
+        }
+        shelf.tidy(3, u64::MAX).unwrap();
+        assert!(shelf.raw("000001-receipt").is_none() && shelf.raw("000002-receipt").is_some());
+        shelf.tidy(3, u64::try_from(MAIL.len()).unwrap()).unwrap();
+        assert!(shelf.raw("000003-receipt").is_none() && shelf.raw("000004-receipt").is_some());
     }
 
     #[test]
