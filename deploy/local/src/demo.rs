@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::layout::{Layout, write_atomically};
+use crate::operator;
 use crate::status::Status;
 use crate::terminal;
 use data::Demo;
@@ -114,17 +115,18 @@ pub async fn seed(layout: &Layout, status: &Status) -> Result<()> {
 }
 
 async fn make_portal(status: &Status, demo: &Demo) -> Result<()> {
-    let http = crate::operator::http()?;
-    let known = http.get(format!("{}/api/v1/portals/{PORTAL}", status.public)).send().await?;
+    let http = operator::http()?;
+    let known = operator::patiently(http.get(format!("{}/api/v1/portals/{PORTAL}", status.public))).await?;
     if known.status().is_success() {
         return Ok(());
     }
     let body = json!({"slug": PORTAL, "title": demo.title, "profile": "helpdesk", "admin_email": "admin@demo.test"});
-    let answer = http.post(format!("{}/api/v1/portals", status.public)).bearer_auth(&status.operator_token).json(&body).send().await?;
+    let request = http.post(format!("{}/api/v1/portals", status.public)).bearer_auth(&status.operator_token).json(&body);
+    let answer = operator::patiently(request).await?;
     if answer.status().is_success() || answer.status() == reqwest::StatusCode::CONFLICT {
         return Ok(());
     }
-    anyhow::bail!("the portal: {}", crate::operator::complaint(answer).await)
+    anyhow::bail!("the portal: {}", operator::complaint(answer).await)
 }
 
 /// A text member of an answer.

@@ -1,10 +1,11 @@
 //! Speaking to a running stack as its operator.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use portico_chassis::error::Error;
 use portico_chassis::grpc::OPERATOR_TOKEN;
+use reqwest::StatusCode;
 use serde_json::Value;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
@@ -13,10 +14,28 @@ use crate::status::Status;
 
 /// No call of the operator's takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a request is repeated that meets a busy stack …
+const BUSY: Duration = Duration::from_secs(30);
+/// … and how often.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// A client for the gateway's JSON API.
 pub fn http() -> Result<reqwest::Client> {
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().context("no HTTP client")
+}
+
+/// Sends a request again while the stack is busy or a part of it is being started again. The request must be harmless to repeat.
+pub async fn patiently(request: reqwest::RequestBuilder) -> Result<reqwest::Response> {
+    let end = Instant::now() + BUSY;
+    loop {
+        let attempt = request.try_clone().context("the request cannot be repeated")?;
+        let answer = attempt.send().await.context("the gateway does not answer")?;
+        let busy = matches!(answer.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+        if !busy || Instant::now() >= end {
+            return Ok(answer);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// A channel to one service.

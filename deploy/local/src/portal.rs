@@ -7,6 +7,7 @@ use clap::Args;
 use portico_proto::identity::v1::ListInboundSecretsRequest;
 use portico_proto::identity::v1::portals_service_client::PortalsServiceClient;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::operator;
 use crate::status::Status;
@@ -44,13 +45,12 @@ struct Invitation {
 
 /// Makes a portal; returns the one-time link of its first administrator.
 pub async fn create(status: &Status, new: &NewPortal) -> Result<String> {
-    let answer = operator::http()?
+    let request = operator::http()?
         .post(format!("{}/api/v1/portals", status.public))
         .bearer_auth(&status.operator_token)
-        .json(new)
-        .send()
-        .await
-        .context("the gateway does not answer")?;
+        .header("idempotency-key", Uuid::now_v7().to_string())
+        .json(new);
+    let answer = operator::patiently(request).await?;
     if !answer.status().is_success() {
         bail!(operator::complaint(answer).await);
     }

@@ -182,6 +182,16 @@ const COMMON_KEYS: &[&str] = &[
 pub trait ServiceConfig: DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static {
     /// The top-level keys that it reads.
     const KEYS: &'static [&'static str];
+    /// The keys of [`Common`] that may be absent elsewhere and that this service can't do without.
+    const REQUIRED: &'static [&'static str] = &["database_url", "nats_url"];
+
+    /// Checks its own values before anything starts. Reads files, asks nobody.
+    ///
+    /// # Errors
+    /// Names the key and never a secret's text.
+    fn check(&self) -> Result<(), ConfigError> {
+        Ok(())
+    }
 }
 
 /// A service without keys of its own.
@@ -200,7 +210,11 @@ pub fn load<C: ServiceConfig>() -> Result<(Common, C), ConfigError> {
         std::fs::metadata(&path).map_err(|source| ConfigError::Unreadable { key: "config", file: path.display().to_string(), source })?;
         figment = figment.merge(Toml::file_exact(path));
     }
-    from_figment(figment.merge(Env::prefixed("PORTICO_").ignore(&["config"]).filter(|key| !key.starts_with("test_")).split("__")))
+    let figment = figment.merge(Env::prefixed("PORTICO_").ignore(&["config"]).filter(|key| !key.starts_with("test_")).split("__"));
+    if let Some(missing) = C::REQUIRED.iter().find(|key| !figment.contains(key)) {
+        return Err(ConfigError::Bad(format!("`{missing}` is missing")));
+    }
+    from_figment(figment)
 }
 
 fn from_figment<C: ServiceConfig>(figment: Figment) -> Result<(Common, C), ConfigError> {

@@ -291,6 +291,7 @@ where
 {
     let (common, config) = crate::config::load::<C>()?;
     common.check(service)?;
+    config.check()?;
     install_tls();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async move {

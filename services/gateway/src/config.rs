@@ -49,6 +49,7 @@ impl ServiceConfig for Config {
         "max_upload_bytes",
         "previous_secret_files",
     ];
+    const REQUIRED: &'static [&'static str] = &["nats_url", "blobs"];
 }
 
 impl Config {

@@ -14,4 +14,5 @@ pub struct Config {
 
 impl ServiceConfig for Config {
     const KEYS: &'static [&'static str] = &["index_dir"];
+    const REQUIRED: &'static [&'static str] = &["database_url", "nats_url", "blobs"];
 }

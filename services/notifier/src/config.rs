@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use portico_chassis::config::ServiceConfig;
+use portico_chassis::config::{ConfigError, ServiceConfig};
 use serde::Deserialize;
 
 /// What the notifier is told beside [`portico_chassis::config::Common`].
@@ -32,6 +32,20 @@ pub struct Config {
 impl ServiceConfig for Config {
     const KEYS: &'static [&'static str] =
         &["smtp_url", "smtp_username", "smtp_password_file", "smtp_ca_file", "mail_domain", "inbound_per_sender_per_hour"];
+    const REQUIRED: &'static [&'static str] = &["database_url", "nats_url", "blobs"];
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if let Some(file) = &self.smtp_ca_file {
+            let unreadable = |source| ConfigError::Unreadable { key: "smtp_ca_file", file: file.display().to_string(), source };
+            std::fs::File::open(file).map_err(unreadable)?;
+        }
+        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-');
+        if !self.mail_domain.is_empty() && self.mail_domain.chars().all(is_letter) {
+            Ok(())
+        } else {
+            Err(ConfigError::Bad("`mail_domain`: expected a domain".into()))
+        }
+    }
 }
 
 fn default_mail_domain() -> String {

@@ -1,6 +1,6 @@
 //! The service's own configuration.
 
-use portico_chassis::config::ServiceConfig;
+use portico_chassis::config::{ConfigError, ServiceConfig};
 use serde::Deserialize;
 
 /// Keys of the tickets service, beside those that every service reads.
@@ -13,4 +13,10 @@ pub struct Config {
 
 impl ServiceConfig for Config {
     const KEYS: &'static [&'static str] = &["scanner"];
+    const REQUIRED: &'static [&'static str] = &["database_url", "nats_url", "blobs"];
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let is_address = |text: &String| text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if self.scanner.as_ref().is_none_or(is_address) { Ok(()) } else { Err(ConfigError::Bad("`scanner`: expected host:port".into())) }
+    }
 }

@@ -1,15 +1,12 @@
 //! One of the demo's people at the JSON API.
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{PASSWORD, PORTAL, text};
 use crate::operator;
 use crate::status::Status;
-
-/// How often a request is repeated that met a busy or restarting service.
-const TRIES: u32 = 20;
 
 /// Somebody who is signed in.
 #[derive(Debug)]
@@ -35,29 +32,21 @@ impl Session {
     }
 
     async fn send(&self, method: Method, path: &str, key: Option<&str>, body: &Value) -> Result<Value> {
-        for _ in 0..TRIES {
-            let mut request = self.http.request(method.clone(), format!("{}/{path}", self.base));
-            if !self.token.is_empty() {
-                request = request.bearer_auth(&self.token);
-            }
-            if let Some(key) = key {
-                request = request.header("idempotency-key", key);
-            }
-            if !body.is_null() {
-                request = request.json(body);
-            }
-            let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
-            match answer.status() {
-                status if status.is_success() => {
-                    let bytes = answer.bytes().await?;
-                    return Ok(if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? });
-                }
-                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                    tokio::time::sleep(std::time::Duration::from_millis(250)).await
-                }
-                _ => bail!("{method} {path}: {}", operator::complaint(answer).await),
-            }
+        let mut request = self.http.request(method.clone(), format!("{}/{path}", self.base));
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
         }
-        bail!("{method} {path}: the stack is still busy")
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let answer = operator::patiently(request).await.with_context(|| format!("{method} {path}"))?;
+        if !answer.status().is_success() {
+            bail!("{method} {path}: {}", operator::complaint(answer).await);
+        }
+        let bytes = answer.bytes().await?;
+        Ok(if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? })
     }
 }
