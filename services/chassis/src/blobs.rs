@@ -1,9 +1,13 @@
 //! Files: a folder or an S3 bucket, staging for uploads, and signed upload tickets.
 //!
 //! The gateway streams an upload into `staging/` and hands out a ticket that it signed (portal, uploader, hash, size, expiry). The
-//! service that owns the parent verifies the ticket, copies the object under its own prefix, commits the row with the ticket's nonce as
-//! a claim, and then deletes the staged object. Each service collects only its own prefix.
+//! service that owns the parent verifies the ticket, takes the object over under its own prefix ([`Blobs::claim`]: it is what was signed), commits
+//! the row with the ticket's nonce as a claim, and then deletes the staged object. Each service collects only its own prefix.
 
+mod half;
+mod upload;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,74 +18,24 @@ use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
-use crate::auth::Keys;
 use crate::config::{Common, S3};
 use crate::error::Error;
-use crate::ids::PortalId;
 
-const PURPOSE: &str = "portico upload ticket";
-/// Only the gateway takes uploads in; the notifier's inbound door brings the files of mails.
-const ISSUERS: [&str; 2] = ["gateway", "notifier"];
+pub use upload::{Upload, by_content, unusable};
 
 /// How often a call to the bucket is repeated when the server is away or busy, and for how long: a request waits for it.
 const S3_RETRIES: usize = 3;
 const S3_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the gateway vouches for when it has taken an upload in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Upload {
-    /// The upload's id: names the staged object, and is claimed once.
-    pub id: Uuid,
-    /// Where it may be used.
-    pub portal: PortalId,
-    /// Who may use it: [`crate::auth::Caller::actor`], for a guest with the source.
-    pub uploader: String,
-    /// SHA-256 of the content, in hexadecimal.
-    pub sha256: String,
-    /// Bytes.
-    pub size: u64,
-    /// The cleaned file name.
-    pub name: String,
-    /// The type that the content and the name agree on.
-    pub content_type: String,
-    /// Unix seconds until which it may be claimed.
-    pub expires: i64,
-}
-
-impl Upload {
-    /// Signs it.
-    pub fn ticket(&self, keys: &Keys) -> Result<String, Error> {
-        let message = serde_json::to_vec(self).map_err(Error::internal)?;
-        keys.sign(PURPOSE, &message).map_err(Error::internal)
-    }
-
-    /// Reads a ticket for this portal and uploader; anything else is an invalid `uploads`.
-    pub fn read(ticket: &str, keys: &Keys, portal: &PortalId, uploader: &str, now: OffsetDateTime) -> Result<Self, Error> {
-        let invalid = || Error::invalid("uploads", "invalid", "The upload is not known, was used, or has expired. Upload the file again.");
-        let verified = keys.verify(PURPOSE, ticket).map_err(|_| invalid())?;
-        if !ISSUERS.contains(&verified.issuer.as_str()) {
-            return Err(invalid());
-        }
-        let upload: Self = serde_json::from_slice(&verified.message).map_err(|_| invalid())?;
-        let good = upload.portal == *portal && upload.uploader == uploader && now.unix_timestamp() < upload.expires;
-        if good { Ok(upload) } else { Err(invalid()) }
-    }
-
-    /// Where the gateway put it.
-    pub fn staged(&self) -> String {
-        format!("staging/{}", self.id)
-    }
-}
-
 /// The blob store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    /// Where it is, when it is a folder.
+    folder: Option<PathBuf>,
 }
 
 /// What was stored.
@@ -109,7 +63,9 @@ impl Blobs {
     /// A folder of this machine.
     pub fn folder(folder: &std::path::Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { store: Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true)) })
+        // What was acknowledged is there after a power cut, as its row is.
+        let store = object_store::local::LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true).with_fsync(true);
+        Ok(Self { store: Arc::new(store), folder: Some(folder.to_owned()) })
     }
 
     /// `bucket` or `bucket/prefix` of an S3 server. The bucket must be there; give it a rule that ends multipart uploads after a day.
@@ -141,10 +97,10 @@ impl Blobs {
             .with_retry(retry)
             .build()
             .map_err(|error| anyhow::anyhow!("configuration key `s3`: {error}"))?;
-        Ok(Self { store: Arc::new(PrefixStore::new(store, Path::from(prefix))) })
+        Ok(Self { store: Arc::new(PrefixStore::new(store, Path::from(prefix))), folder: None })
     }
 
-    /// Stores a stream, hashing on the way; nothing is left of one that breaks off or is longer than `limit` bytes (413).
+    /// Stores a stream, hashing on the way, with at most two parts of 5 MiB in memory; nothing is left of one that breaks off or is longer than `limit` bytes (413).
     pub async fn put<E>(&self, path: &str, content: impl Stream<Item = Result<Bytes, E>> + Send, limit: u64) -> Result<Stored, Error>
     where
         E: std::fmt::Display,
@@ -161,7 +117,7 @@ impl Blobs {
                     size += chunk.len() as u64;
                     head.extend_from_slice(&chunk[..chunk.len().min(512 - head.len())]);
                     hash.update(&chunk);
-                    writer.wait_for_capacity(4).await.map_err(unavailable)?;
+                    writer.wait_for_capacity(1).await.map_err(unavailable)?;
                     writer.write(&chunk);
                     continue;
                 }
@@ -187,6 +143,36 @@ impl Blobs {
         self.store.copy(&Path::from(from), &Path::from(to)).await.map_err(unavailable)
     }
 
+    /// Takes a staged upload over under a path of its owner's, and looks whether the copy is what the ticket says; doing it again is harmless.
+    ///
+    /// # Errors
+    /// `uploads` is invalid when the staged object is gone or holds anything else. Nothing is left of the copy then.
+    pub async fn claim(&self, upload: &Upload, to: &str) -> Result<(), Error> {
+        match self.copy(&upload.staged(), to).await {
+            Err(Error::NotFound { .. }) => return Err(unusable()),
+            copied => copied?,
+        }
+        // The copy is looked at, because nobody writes there any more; what is staged could change after the look.
+        let (size, sha256) = self.measure(to).await?;
+        if (size, sha256.as_str()) == (upload.size, upload.sha256.as_str()) {
+            return Ok(());
+        }
+        tracing::error!(upload = %upload.id, "a staged object is not what was signed");
+        self.delete(to).await?;
+        Err(unusable())
+    }
+
+    /// Bytes and SHA-256 of an object.
+    async fn measure(&self, path: &str) -> Result<(u64, String), Error> {
+        let (mut size, mut hash) = (0, Sha256::new());
+        let mut content = self.get(path).await?;
+        while let Some(chunk) = content.try_next().await? {
+            size += chunk.len() as u64;
+            hash.update(&chunk);
+        }
+        Ok((size, hex::encode(hash.finalize())))
+    }
+
     /// Deletes an object; one that is gone is as good as deleted.
     pub async fn delete(&self, path: &str) -> Result<(), Error> {
         match self.store.delete(&Path::from(path)).await {
@@ -195,9 +181,14 @@ impl Blobs {
         }
     }
 
-    /// Deletes objects below `prefix` that are older than `before` and that `keep` does not want; says how many.
+    /// Deletes objects below `prefix` that are older than `before` and that `keep` does not want, and what is left of uploads that were cut
+    /// off; says how many.
     pub async fn sweep(&self, prefix: &str, before: OffsetDateTime, keep: impl Fn(&str) -> bool) -> Result<usize, Error> {
-        let mut swept = 0;
+        let mut swept = match &self.folder {
+            Some(folder) => half::sweep(&folder.join(prefix), before).await?,
+            // A bucket ends them by its own rule.
+            None => 0,
+        };
         let mut listing = self.store.list(Some(&Path::from(prefix)));
         while let Some(object) = listing.next().await {
             let object = object.map_err(unavailable)?;
@@ -255,31 +246,5 @@ mod tests {
         let refused = blobs.put("staging/a", chunks(&["hello", "!"]), 5).await;
         assert_eq!(refused, Err(Error::TooLarge { field: "file".into() }));
         assert!(blobs.get("staging/a").await.is_err());
-    }
-
-    #[test]
-    fn a_ticket_is_good_for_its_uploader_only() {
-        let dir = tempfile::tempdir().unwrap();
-        Keys::write_missing(dir.path(), &["gateway", "tickets"]).unwrap();
-        let gateway = Keys::read(dir.path(), "gateway").unwrap();
-        let tickets = Keys::read(dir.path(), "tickets").unwrap();
-        let portal: PortalId = "demo".parse().unwrap();
-        let upload = Upload {
-            id: Uuid::from_u128(1),
-            portal: portal.clone(),
-            uploader: "alice".into(),
-            sha256: String::new(),
-            size: 1,
-            name: "a.png".into(),
-            content_type: "image/png".into(),
-            expires: 100,
-        };
-        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-        let ticket = upload.ticket(&gateway).unwrap();
-        assert_eq!(Upload::read(&ticket, &tickets, &portal, "alice", at(99)), Ok(upload.clone()));
-        assert!(Upload::read(&ticket, &tickets, &portal, "bob", at(99)).is_err());
-        assert!(Upload::read(&ticket, &tickets, &portal, "alice", at(100)).is_err());
-        assert!(Upload::read(&ticket, &tickets, &"other".parse().unwrap(), "alice", at(99)).is_err());
-        assert!(Upload::read(&upload.ticket(&tickets).unwrap(), &tickets, &portal, "alice", at(99)).is_err());
     }
 }

@@ -17,6 +17,41 @@ pub const LARGEST_SIZE: i32 = 100;
 /// Bytes of the authentication code.
 const CODE: usize = 16;
 
+/// Which end of a list comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// Oldest first.
+    Oldest,
+    /// Newest first.
+    Newest,
+}
+
+impl First {
+    /// As the contracts say it.
+    pub fn of(newest_first: bool) -> Self {
+        if newest_first { Self::Newest } else { Self::Oldest }
+    }
+
+    /// For the scope of a token: it is good for its own order only.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Oldest => "oldest first",
+            Self::Newest => "newest first",
+        }
+    }
+}
+
+/// A page as somebody asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Which end comes first.
+    pub first: First,
+    /// Rows wanted; 0 when nobody says.
+    pub size: i32,
+    /// Where it begins; empty for the first page.
+    pub token: &'a str,
+}
+
 /// Makes and reads page tokens. All replicas of a service share the secret.
 #[derive(Clone)]
 pub struct Pager {

@@ -1,5 +1,8 @@
 //! Clients of the other services: balanced channels that say which service speaks.
 
+mod repeat;
+mod replicas;
+
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,12 +16,14 @@ use portico_proto::identity::v1::{ListRevocationsRequest, ListRevocationsRespons
 use time::OffsetDateTime;
 use tonic::body::Body;
 use tonic::metadata::MetadataValue;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 use tower::Service;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
+use self::repeat::Repeats;
+use self::replicas::Replicas;
 use crate::auth::Tokens;
 use crate::clock::{self, Clock};
 use crate::deadline::Deadline;
@@ -34,9 +39,10 @@ const TRIES: u32 = 3;
 /// own to every call that belongs to a trace. Cheap to clone.
 #[derive(Clone)]
 pub struct PeerChannel {
-    channel: Channel,
+    replicas: Replicas,
     tokens: Tokens,
     peer: Arc<str>,
+    repeats: Option<Repeats>,
 }
 
 impl Service<http::Request<Body>> for PeerChannel {
@@ -44,8 +50,9 @@ impl Service<http::Request<Body>> for PeerChannel {
     type Error = tonic::transport::Error;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
-    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.channel.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), Self::Error>> {
+        // Which process is asked, and whether it can be, is seen with each call.
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
@@ -59,10 +66,13 @@ impl Service<http::Request<Body>> for PeerChannel {
         if !traceparent.is_empty() {
             put(request.headers_mut(), "traceparent", &traceparent);
         }
-        let call = self.channel.call(request);
+        let (replicas, repeats) = (self.replicas.clone(), self.repeats.clone());
         Box::pin(
             async move {
-                let answer = call.await;
+                let answer = match repeats {
+                    Some(repeats) => repeat::send_again(&replicas, &repeats, request).await,
+                    None => repeat::send(&replicas, replicas.next(None), request).await,
+                };
                 let code = answer.as_ref().map_or(Code::Unavailable, |answer| grpc_code(answer.headers()));
                 telemetry::record_rpc(&Span::current(), code);
                 answer
@@ -73,6 +83,12 @@ impl Service<http::Request<Body>> for PeerChannel {
 }
 
 impl PeerChannel {
+    /// The same channel for unary calls that are sent again when a process does not answer. Their messages are held in memory meanwhile.
+    #[must_use]
+    pub fn repeating(self) -> Self {
+        Self { repeats: Some(repeat::repeats()), ..self }
+    }
+
     /// None outside of any trace: what is asked every second would fill the collector and help nobody.
     fn span(&self, path: &str) -> Span {
         if Span::current().is_none() {
@@ -108,36 +124,32 @@ fn insert<T>(request: &mut Request<T>, key: &'static str, value: &str) {
 /// The other services. Cheap to clone; connections are made when first used.
 #[derive(Clone)]
 pub struct Peers {
-    channels: HashMap<String, Channel>,
+    services: HashMap<String, Replicas>,
     tokens: Tokens,
 }
 
 impl Peers {
-    /// One channel for each configured peer; several endpoints of one are balanced.
+    /// One channel for each configured peer; calls take turns among several endpoints of one.
     pub fn new<C>(boot: &Boot<C>) -> anyhow::Result<Self> {
-        let mut channels = HashMap::new();
+        let mut services = HashMap::new();
         for (name, addresses) in &boot.common.peers {
             let endpoints =
                 addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).map(endpoint).collect::<Result<Vec<_>, _>>()?;
-            let channel = match endpoints.as_slice() {
-                [one] => one.connect_lazy(),
-                _ => Channel::balance_list(endpoints.into_iter()),
-            };
-            channels.insert(name.clone(), channel);
+            services.insert(name.clone(), Replicas::new(&endpoints));
         }
-        Ok(Self { channels, tokens: boot.tokens.clone() })
+        Ok(Self { services, tokens: boot.tokens.clone() })
     }
 
     /// The channel to a service; a defect of the configuration when it has no address.
     pub fn channel(&self, service: &str) -> anyhow::Result<PeerChannel> {
-        let channel =
-            self.channels.get(service).cloned().ok_or_else(|| anyhow::anyhow!("configuration key `peers.{service}` is missing"))?;
-        Ok(PeerChannel { channel, tokens: self.tokens.clone(), peer: service.into() })
+        let replicas =
+            self.services.get(service).cloned().ok_or_else(|| anyhow::anyhow!("configuration key `peers.{service}` is missing"))?;
+        Ok(PeerChannel { replicas, tokens: self.tokens.clone(), peer: service.into(), repeats: None })
     }
 
     /// Whether the service has an address.
     pub fn knows(&self, service: &str) -> bool {
-        self.channels.contains_key(service)
+        self.services.contains_key(service)
     }
 }
 

@@ -3,12 +3,13 @@
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
-use portico_chassis::blobs::Blobs;
+use portico_chassis::blobs::{Blobs, Stored, Upload, unusable};
 use portico_chassis::config::{Common, NoConfig};
 use portico_chassis::error::Error;
 use portico_chassis::testing::Stage;
 use portico_chassis::testing::s3::{BUCKET, S3Server};
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
 fn chunks(parts: Vec<Vec<u8>>) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send {
     futures_util::stream::iter(parts.into_iter().map(|part| Ok(Bytes::from(part))))
@@ -17,6 +18,38 @@ fn chunks(parts: Vec<Vec<u8>>) -> impl Stream<Item = Result<Bytes, std::io::Erro
 async fn read(blobs: &Blobs, path: &str) -> Result<Vec<u8>, Error> {
     let parts: Vec<Bytes> = blobs.get(path).await?.try_collect().await?;
     Ok(parts.concat())
+}
+
+/// What the gateway signs for an object in staging.
+fn signed(id: u128, stored: &Stored) -> Upload {
+    Upload {
+        id: Uuid::from_u128(id),
+        portal: "demo".parse().unwrap(),
+        uploader: "alice".into(),
+        sha256: stored.sha256.clone(),
+        size: stored.size,
+        name: "a.txt".into(),
+        content_type: "text/plain".into(),
+        expires: i64::MAX,
+    }
+}
+
+/// I11, S49: what is taken over is what was signed, whatever lies in staging by then.
+async fn a_claim_is_what_was_signed(blobs: &Blobs) {
+    let path = signed(7, &Stored { size: 0, sha256: String::new(), head: Vec::new() }).staged();
+    let stored = blobs.put(&path, chunks(vec![b"evidence".to_vec()]), 64).await.unwrap();
+    let upload = signed(7, &stored);
+    blobs.claim(&upload, "tickets/claimed").await.unwrap();
+    blobs.claim(&upload, "tickets/claimed").await.unwrap();
+    assert_eq!(read(blobs, "tickets/claimed").await.unwrap(), b"evidence");
+    for other in [&b"EVIDENCE"[..], b"evidence and more", b""] {
+        blobs.put(&path, chunks(vec![other.to_vec()]), 64).await.unwrap();
+        assert_eq!(blobs.claim(&upload, "tickets/forged").await, Err(unusable()));
+        assert_eq!(read(blobs, "tickets/forged").await, Err(Error::NOT_FOUND), "nothing is left of the copy");
+    }
+    assert_eq!(read(blobs, "tickets/claimed").await.unwrap(), b"evidence", "what was claimed stays as it was");
+    blobs.delete(&path).await.unwrap();
+    assert_eq!(blobs.claim(&upload, "tickets/late").await, Err(unusable()));
 }
 
 /// Staging, claim, read, delete, sweep; what breaks off or is too long leaves nothing.
@@ -33,6 +66,8 @@ async fn the_whole_way(blobs: &Blobs) {
     assert!(read(blobs, "tickets/large").await.unwrap() == large.concat(), "what is read is what was put");
     assert_eq!(read(blobs, "staging/large").await, Err(Error::NOT_FOUND));
     assert_eq!(blobs.copy("staging/large", "tickets/other").await, Err(Error::NOT_FOUND));
+
+    a_claim_is_what_was_signed(blobs).await;
 
     let empty = blobs.put("staging/empty", chunks(Vec::new()), 5).await.unwrap();
     assert_eq!(empty.size, 0);
@@ -68,6 +103,27 @@ async fn a_file_goes_its_whole_way_in_a_folder() {
     let mut stage = Stage::new().await;
     the_whole_way(&Blobs::open(&common(&mut stage).await).unwrap()).await;
     stage.clear().await;
+}
+
+/// What a process that was killed had begun to write does not fill the disk.
+#[tokio::test]
+async fn half_uploads_of_a_process_that_died_are_swept_and_young_ones_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = Blobs::folder(dir.path()).unwrap();
+    let staging = dir.path().join("staging");
+    std::fs::create_dir(&staging).unwrap();
+    let write = |name: &str, hours: i64| {
+        let file = std::fs::File::create(staging.join(name)).unwrap();
+        file.set_modified((now() - Duration::hours(hours)).into()).unwrap();
+    };
+    for (name, hours) in [("a#1", 49), ("b#1", 47), ("c", 49), ("d", 47), ("e#note", 47)] {
+        write(name, hours);
+    }
+    assert_eq!(blobs.sweep("staging", now() - Duration::hours(48), |_| false).await, Ok(2));
+    let mut left: Vec<_> = std::fs::read_dir(&staging).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!(left, ["b#1", "d", "e#note"]);
+    assert_eq!(blobs.sweep("nothing", now(), |_| false).await, Ok(0), "a service without files has no folder");
 }
 
 #[tokio::test]

@@ -1,13 +1,12 @@
-//! What is settled about a request before anything looks at its path: source, deadline, trace, slot, rate.
+//! What is settled about a request before anything looks at its path: source, term, trace, slot, rate.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use chassis::deadline::Deadline;
 use chassis::error::Error;
 use chassis::telemetry;
 use tracing::Instrument;
@@ -17,6 +16,7 @@ use crate::error::{Problem, with_trace};
 use crate::limits::{self, Kind, Weight};
 use crate::source;
 use crate::state::AppState;
+use crate::term::Term;
 
 /// How long a request may take in all, its body included.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,12 +29,12 @@ pub struct Arrival {
     /// The client's address.
     pub source: IpAddr,
     /// Until when an answer is of use.
-    pub deadline: Deadline,
+    pub term: Term,
 }
 
 impl Default for Arrival {
     fn default() -> Self {
-        Self { source: IpAddr::V4(Ipv4Addr::UNSPECIFIED), deadline: Deadline::default() }
+        Self { source: IpAddr::V4(Ipv4Addr::UNSPECIFIED), term: Term::default() }
     }
 }
 
@@ -101,9 +101,11 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
     let route = Route::of(&method, &path);
     let trace_id = span.in_scope(telemetry::trace_id);
     let trace_id = if trace_id.is_empty() { hex::encode(state.random().bytes::<16>()) } else { trace_id };
-    let patience = if route.file { FILE_PATIENCE } else { PATIENCE };
-    request.extensions_mut().insert(Arrival { source, deadline: Deadline::default() });
-    let header = HeaderValue::from_str(&trace_id).ok();
+    let patience = if route.file || brings_files(&request) { FILE_PATIENCE } else { PATIENCE };
+    let term = Term::default();
+    request = request.map(|body| term.after(body));
+    request.extensions_mut().insert(Arrival { source, term });
+    let told = HeaderValue::from_str(&trace_id).ok();
     let work = async {
         let slot = match admit(&state, &route, source) {
             Ok(slot) => slot,
@@ -126,10 +128,16 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
         span.record("error.type", status.as_str());
     }
     state.record(&method, &matched, status.as_u16(), begun.elapsed());
-    if let Some(value) = header {
+    if let Some(value) = told {
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+/// Whether a page's form may bring files: it may take as long as an upload.
+fn brings_files(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    crate::csrf::is_write(request.method()) && kind.to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
 fn admit(state: &AppState, route: &Route<'_>, source: IpAddr) -> Result<Option<limits::Slot>, Error> {

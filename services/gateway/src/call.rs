@@ -16,8 +16,8 @@ use chassis::ids::PortalId;
 use portico_proto::identity::v1 as identity;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tonic::Request;
 use tonic::metadata::MetadataValue;
-use tonic::{Request, Status};
 
 use crate::arrival::Arrival;
 use crate::clients::Clients;
@@ -26,6 +26,7 @@ use crate::error::Problem;
 use crate::limits::{self, Kind};
 use crate::session::{self, Browser};
 use crate::state::{AppState, InProgress};
+use crate::term::Term;
 
 /// What a handler knows besides its body and parameters.
 #[derive(Clone)]
@@ -44,7 +45,7 @@ pub struct Call {
     path: Vec<(String, String)>,
     token: Option<Arc<str>>,
     operator: bool,
-    deadline: Deadline,
+    term: Term,
     request_id: String,
     // Held until the answer is ready.
     in_progress: Option<Arc<InProgress>>,
@@ -129,7 +130,7 @@ impl Call {
             caller: Caller::Guest,
             headers: parts.headers.clone(),
             source: arrival.source,
-            deadline: arrival.deadline,
+            term: arrival.term,
             request_id: String::new(),
             operator: false,
             token: None,
@@ -172,7 +173,7 @@ impl Call {
     /// # Errors
     /// When identity must be asked and does not answer.
     pub async fn refresh(&mut self) -> Result<bool, Problem> {
-        self.deadline = Deadline::within(Duration::from_secs(2));
+        self.term = Term::within(Duration::from_secs(2));
         let Some(before) = self.caller.as_person().cloned() else { return Ok(false) };
         if let Some(token) = self.token.as_deref() {
             match self.state.tokens().person(token) {
@@ -281,7 +282,7 @@ impl Call {
 
     /// Until when the answer is of use.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.term.deadline()
     }
 
     /// The same call in nobody's name: after something that made the token void.
@@ -298,7 +299,7 @@ impl Call {
     pub fn grpc<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
         // A deadline that has passed still needs a number: the peer then refuses at once.
-        request.set_timeout(self.deadline.remaining().unwrap_or(Duration::from_millis(1)));
+        request.set_timeout(self.deadline().remaining().unwrap_or(Duration::from_millis(1)));
         let metadata = request.metadata_mut();
         if let Some(token) = self.token.as_deref().and_then(|token| MetadataValue::from_str(&format!("Bearer {token}")).ok()) {
             metadata.insert("authorization", token);
@@ -392,9 +393,4 @@ fn refused(error: TokenError) -> Problem {
         TokenError::Revoked => "token_revoked",
     };
     Error::Unauthenticated { code: code.into() }.into()
-}
-
-/// A peer's refusal as a problem; for callers that need the error itself.
-pub fn error_of(status: &Status) -> Error {
-    Error::from_status(status)
 }

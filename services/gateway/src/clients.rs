@@ -1,4 +1,5 @@
-//! The gRPC clients of the other services: one balanced channel each, in the gateway's name.
+//! The gRPC clients of the other services: one channel each, in the gateway's name. Reads, and mutations because they carry a request id,
+//! are sent again while nobody answers them.
 
 use chassis::peers::{PeerChannel, Peers};
 use portico_proto::community::v1 as community;
@@ -18,6 +19,8 @@ pub struct Clients {
     knowledge: PeerChannel,
     community: PeerChannel,
     notifier: PeerChannel,
+    /// For messages that are too large to be kept for a second try.
+    mails: PeerChannel,
 }
 
 /// Declares one accessor a gRPC service.
@@ -88,16 +91,17 @@ impl Clients {
     /// Names the peer that has no address.
     pub fn new(peers: &Peers) -> anyhow::Result<Self> {
         Ok(Self {
-            identity: peers.channel("identity")?,
-            tickets: peers.channel("tickets")?,
-            knowledge: peers.channel("knowledge")?,
-            community: peers.channel("community")?,
-            notifier: peers.channel("notifier")?,
+            identity: peers.channel("identity")?.repeating(),
+            tickets: peers.channel("tickets")?.repeating(),
+            knowledge: peers.channel("knowledge")?.repeating(),
+            community: peers.channel("community")?.repeating(),
+            notifier: peers.channel("notifier")?.repeating(),
+            mails: peers.channel("notifier")?,
         })
     }
 
     /// The door for mail that comes in; takes messages larger than other calls do.
     pub fn inbound(&self) -> notifier::inbound_service_client::InboundServiceClient<PeerChannel> {
-        notifier::inbound_service_client::InboundServiceClient::new(self.notifier.clone()).max_encoding_message_size(MAIL_BYTES)
+        notifier::inbound_service_client::InboundServiceClient::new(self.mails.clone()).max_encoding_message_size(MAIL_BYTES)
     }
 }

@@ -248,6 +248,54 @@ crate::query_params! {
     }
 }
 
+/// The order of a list by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeOrder {
+    /// Oldest first.
+    Oldest,
+    /// Newest first.
+    Newest,
+}
+
+impl FromText for TimeOrder {
+    fn from_text(text: String, name: &str, errors: &mut Vec<FieldError>) -> Option<Self> {
+        match text.as_str() {
+            "created_at" => Some(Self::Oldest),
+            "-created_at" => Some(Self::Newest),
+            _ => {
+                errors.push(crate::input::not_one_of(name, &["created_at", "-created_at"]));
+                None
+            }
+        }
+    }
+}
+
+crate::query_params! {
+    /// The parameters of a list that is sorted by time.
+    pub struct TimedPageParams {
+        /// `created_at`: oldest first; `-created_at`, or left out: newest first.
+        #[param(value_type = Option<String>, pattern = "^-?created_at$")]
+        pub sort: Option<TimeOrder>,
+        /// Rows wanted, 1 to 100; 25 when left out.
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 25)]
+        pub limit: Option<Limit>,
+        /// `next_cursor` of the page before; good for the order that it was made for.
+        pub cursor: Option<String>,
+    }
+}
+
+impl TimedPageParams {
+    /// Whether the newest come first.
+    pub fn newest_first(&self) -> bool {
+        self.sort != Some(TimeOrder::Oldest)
+    }
+
+    /// The contract's form.
+    pub fn request(self) -> Option<PageRequest> {
+        page(self.limit, self.cursor)
+    }
+}
+
 impl PageParams {
     /// The contract's form.
     pub fn request(self) -> Option<PageRequest> {
@@ -299,6 +347,15 @@ mod tests {
         params.close(&mut errors);
         let codes: Vec<_> = errors.iter().map(|error| (error.field.as_str(), error.code.as_ref())).collect();
         assert_eq!(codes, [("limit", "out_of_range"), ("cursor", "repeated"), ("page", "unknown_parameter")]);
+    }
+
+    #[test]
+    fn a_list_by_time_begins_with_the_newest_unless_it_is_told_otherwise() {
+        let newest_first = |query: &str| {
+            let mut errors = Vec::new();
+            TimedPageParams::from_params(&mut RawParams::parse(query).ok().unwrap(), &mut errors).map(|params| params.newest_first())
+        };
+        assert_eq!(["", "sort=-created_at", "sort=created_at", "sort=name"].map(newest_first), [Some(true), Some(true), Some(false), None]);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub mod session_layer;
 pub mod sign_ins;
 pub mod source;
 pub mod state;
+pub mod term;
 pub mod ticket_hits;
 pub mod uploads;
 

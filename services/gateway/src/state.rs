@@ -12,6 +12,7 @@ use chassis::blobs::Blobs;
 use chassis::clock::Clock;
 use chassis::config::Secret;
 use chassis::error::Error;
+use chassis::fair::{Share, Shares};
 use chassis::foundation::connect_nats;
 use chassis::peers::{self, Peers};
 use chassis::random::Random;
@@ -28,6 +29,11 @@ use crate::portals::Portals;
 use crate::session::SessionKeys;
 use crate::sign_ins::SignIns;
 use crate::source::Network;
+
+/// Files that are taken in at once: each holds two parts of 5 MiB in memory at most.
+const UPLOADS: usize = 32;
+/// How long a file waits for its turn.
+const UPLOAD_TURN: Duration = Duration::from_secs(10);
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
@@ -51,6 +57,7 @@ struct Inner {
     sign_ins: SignIns,
     limits: Limits,
     in_flight: InFlight,
+    uploading: Shares,
     in_progress: Mutex<HashSet<String>>,
     durations: Histogram<f64>,
     hub: Hub,
@@ -96,6 +103,7 @@ impl AppState {
             development: boot.common.development,
             limit_factor: u32::try_from(boot.common.limit_factor.max(1)).unwrap_or(u32::MAX),
             in_flight: InFlight::new(boot.config.max_in_flight),
+            uploading: Shares::new(UPLOADS),
             tokens: boot.tokens.clone(),
             clock: boot.clock.clone(),
             random: boot.random.clone(),
@@ -211,6 +219,23 @@ impl AppState {
     /// What is worked on at once.
     pub fn in_flight(&self) -> &InFlight {
         &self.0.in_flight
+    }
+
+    /// Waits for a place among the files that are taken in. Sources share them, so that one whose lines are slow does not keep the others out.
+    ///
+    /// # Errors
+    /// 503 when none becomes free in time.
+    pub async fn upload_place(&self, source: IpAddr) -> Result<Share, Error> {
+        let source = crate::source::key(source).to_string();
+        let place = async {
+            loop {
+                match self.0.uploading.take(&source) {
+                    Some(place) => return place,
+                    None => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        tokio::time::timeout(UPLOAD_TURN, place).await.map_err(|_| Error::Overloaded { retry_after: Duration::from_secs(5) })
     }
 
     /// A source as the services see it: the same for the same address, and no way back to it.

@@ -1,11 +1,13 @@
 //! Tickets among the hits of a search: those that the caller may see, best first, with the place where the words were found.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use portico_proto::common::v1::PageRequest;
 use portico_proto::tickets::v1 as proto;
 
 use crate::call::Call;
-use crate::error::Answer;
+use crate::error::{Answer, Problem};
 
 /// Characters that the tickets service takes; a longer query names a ticket by its beginning.
 const QUERY: usize = 200;
@@ -17,6 +19,11 @@ const READ: usize = 10;
 const BEFORE: usize = 40;
 /// Characters of a snippet.
 const SNIPPET: usize = 160;
+
+/// How long a search waits for the tickets.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// The same for suggestions.
+pub const WHILE_TYPING: Duration = Duration::from_millis(500);
 
 /// What was found.
 pub struct Found {
@@ -38,6 +45,18 @@ pub struct TicketHit {
     pub snippet: String,
     /// Comparable within one answer.
     pub score: f32,
+}
+
+/// What was found of the tickets, or `None` when they don't answer in time: the rest is not worth less for it.
+///
+/// # Errors
+/// Any refusal that does not pass by itself.
+pub async fn in_time<T>(patience: Duration, finding: impl Future<Output = Answer<T>>) -> Answer<Option<T>> {
+    match tokio::time::timeout(patience, finding).await {
+        Ok(Err(Problem::Error(error))) if error.is_transient() => Ok(None),
+        Ok(found) => found.map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 /// The filter of a search: agents all, customers what is theirs or shared with them.
@@ -130,6 +149,19 @@ fn escape(chars: &[char]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chassis::error::Error;
+    use futures_util::FutureExt;
+
+    #[tokio::test(start_paused = true)]
+    async fn tickets_that_hang_or_are_away_are_left_out_and_a_refusal_is_told() {
+        let wait = |finding| in_time(PATIENCE, finding);
+        assert!(matches!(wait(futures_util::future::pending::<Answer<u8>>().boxed()).await, Ok(None)));
+        let away = async { Err(Error::Unavailable("a peer").into()) };
+        assert!(matches!(wait(away.boxed()).await, Ok(None)));
+        let revoked = async { Err(Error::sign_in_required().into()) };
+        assert!(wait(revoked.boxed()).await.is_err());
+        assert!(matches!(wait(async { Ok(7) }.boxed()).await, Ok(Some(7))));
+    }
 
     #[test]
     fn a_ticket_whose_subject_holds_the_words_stands_before_one_that_does_not() {

@@ -82,15 +82,13 @@ pub struct Staged {
     stored: Stored,
 }
 
-/// Streams a file into staging.
+/// Streams a file into staging, under an id that nobody had before: what a ticket was signed for is never written again.
 ///
 /// # Errors
-/// 413 beyond [`largest`], 422 for an empty one; nothing is left of it then.
+/// 413 beyond [`largest`], 422 for an empty one; nothing is left of it then. 503 when too many files come at once.
 pub async fn stage<E: std::fmt::Display>(call: &Call, content: impl Stream<Item = Result<Bytes, E>> + Send) -> Answer<Staged> {
-    stage_as(call, upload_id(call), content).await
-}
-
-async fn stage_as<E: std::fmt::Display>(call: &Call, id: Uuid, content: impl Stream<Item = Result<Bytes, E>> + Send) -> Answer<Staged> {
+    let _place = call.state.upload_place(call.source).await?;
+    let id = call.state.random().uuid(call.state.clock().now());
     let stored = call.state.blobs().put(&path(id), content, largest(call)).await?;
     if stored.size == 0 {
         call.state.blobs().delete(&path(id)).await?;
@@ -99,36 +97,22 @@ async fn stage_as<E: std::fmt::Display>(call: &Call, id: Uuid, content: impl Str
     Ok(Staged { id, stored })
 }
 
-/// The same for a repeated Idempotency-Key, so that nothing is stored twice.
-fn upload_id(call: &Call) -> Uuid {
-    match call.idempotency_key() {
-        Some(key) => {
-            let digest = <sha2::Sha256 as sha2::Digest>::digest(key.as_bytes());
-            uuid::Builder::from_custom_bytes(std::array::from_fn(|at| digest[at])).into_uuid()
-        }
-        None => fresh_id(call),
-    }
-}
-
-fn fresh_id(call: &Call) -> Uuid {
-    call.state.random().uuid(call.state.clock().now())
-}
-
 fn path(id: Uuid) -> String {
     format!("staging/{id}")
 }
 
-/// Signs the ticket of a staged file; the same one for a repeated Idempotency-Key.
+/// Signs the ticket of a staged file; for a repeated Idempotency-Key the one from before, whose file stays as it is.
 ///
 /// # Errors
 /// 422 on `file` for a type that is not taken, 422 `idempotency_key_reused` for another file under the same key.
 pub async fn sign(call: &Call, uploader: String, name: &str, staged: Staged) -> Answer<Uploaded> {
-    if call.idempotency_key().is_none() {
-        return ticket(call, uploader, name, &staged).await;
-    }
-    let kept = format!("{}.answer", path(staged.id));
-    if let Some(before) = remembered(call, &kept).await? {
-        return if before.sha256 == staged.stored.sha256 { Ok(before.answer) } else { Err(Error::KeyReused.into()) };
+    let Some(key) = call.idempotency_key() else { return ticket(call, uploader, name, &staged).await };
+    let kept = format!("staging/{key}.answer");
+    let before = remembered(call, &kept).await?;
+    if let Some(before) = before.filter(|before| read(call, &before.answer.upload_id).is_some()) {
+        call.state.blobs().delete(&path(staged.id)).await?;
+        let same = before.sha256 == staged.stored.sha256 && before.answer.name == clean_name(name);
+        return if same { Ok(before.answer) } else { Err(Error::KeyReused.into()) };
     }
     let answer = ticket(call, uploader, name, &staged).await?;
     remember(call, &kept, &Remembered { sha256: staged.stored.sha256, answer: answer.clone() }).await?;
@@ -169,7 +153,7 @@ pub async fn take_in<E: std::fmt::Display>(
     name: &str,
     content: impl Stream<Item = Result<Bytes, E>> + Send,
 ) -> Answer<Uploaded> {
-    let staged = stage_as(call, fresh_id(call), content).await?;
+    let staged = stage(call, content).await?;
     ticket(call, uploader, name, &staged).await
 }
 

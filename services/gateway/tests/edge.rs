@@ -27,7 +27,10 @@ struct Answer {
 
 impl Edge {
     async fn open() -> Self {
-        let mut stage = Stage::new().await;
+        Self::open_on(Stage::new().await).await
+    }
+
+    async fn open_on(mut stage: Stage) -> Self {
         let config: Config = serde_json::from_str(r#"{"http_listen": "127.0.0.1:0"}"#).unwrap();
         let boot = stage.boot("gateway", config).await;
         let running = portico_gateway::start(boot).await.unwrap();
@@ -176,4 +179,24 @@ async fn the_same_document_describes_every_route_and_the_docs_page_loads_it() {
     }
     let script = edge.http.get(edge.url("/api/docs/swagger-initializer.js")).send().await.unwrap().text().await.unwrap();
     assert!(script.contains("/api/v1/openapi.json"));
+}
+
+/// What nobody claimed, and what a killed process left half written, is gone after 48 hours.
+#[tokio::test]
+async fn staging_is_swept_after_48_hours() {
+    let stage = Stage::new().await;
+    let staging = stage.path("blobs").join("staging");
+    std::fs::create_dir_all(&staging).unwrap();
+    let now = portico_chassis::clock::Clock::start().now();
+    for (name, hours) in [("old", 49), ("half#1", 49), ("young", 47), ("young-half#1", 47)] {
+        let file = std::fs::File::create(staging.join(name)).unwrap();
+        file.set_modified((now - time::Duration::hours(hours)).into()).unwrap();
+    }
+    let _edge = Edge::open_on(stage).await;
+    portico_chassis::testing::eventually("the sweep", || async {
+        let mut left: Vec<_> = std::fs::read_dir(&staging).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        (left == ["young", "young-half#1"]).then_some(())
+    })
+    .await;
 }

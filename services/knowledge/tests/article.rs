@@ -173,18 +173,18 @@ async fn one_voice_each_says_whether_an_article_helped() {
 async fn a_file_follows_its_article_and_an_upload_is_used_once() {
     let kit = Kit::start().await;
     let blobs = Blobs::folder(&kit.stage.path("blobs")).unwrap();
+    let (id, content) = (Uuid::now_v7(), stream::iter([Ok::<_, std::io::Error>(b"hello".as_slice().into())]));
+    let stored = blobs.put(&format!("staging/{id}"), content, 100).await.unwrap();
     let upload = Upload {
-        id: Uuid::now_v7(),
+        id,
         portal: PORTAL.parse().unwrap(),
         uploader: agent().id.to_string(),
-        sha256: hex::encode([7; 32]),
-        size: 5,
+        sha256: stored.sha256,
+        size: stored.size,
         name: "guide.pdf".into(),
         content_type: "application/pdf".into(),
         expires: i64::MAX,
     };
-    let content = stream::iter([Ok::<_, std::io::Error>(b"hello".as_slice().into())]);
-    blobs.put(&upload.staged(), content, 100).await.unwrap();
     let token = upload.ticket(&Keys::read(&kit.stage.path("keys"), "gateway").unwrap()).unwrap();
     let uploads = vec![UploadTicket { token }];
     let request = wire::CreateArticleRequest { uploads: uploads.clone(), ..published("With a file", "text") };

@@ -14,7 +14,7 @@ fn add(slug: &str, body: &str) -> wire::AddArticleCommentRequest {
 
 fn list(slug: &str, size: i32, token: &str) -> wire::ListArticleCommentsRequest {
     let page = Some(PageRequest { page_size: size, page_token: token.into() });
-    wire::ListArticleCommentsRequest { portal: PORTAL.into(), slug: slug.into(), page }
+    wire::ListArticleCommentsRequest { portal: PORTAL.into(), slug: slug.into(), page, newest_first: false }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,6 +36,11 @@ async fn commenting_needs_sign_in_and_everybody_sees_the_count() {
     let next = list(&article.slug, 1, &first.next_page_token);
     let second = kit.comments().list_article_comments(kit.stage.as_guest("x", next)).await.unwrap().into_inner();
     assert_eq!((second.comments[0].body.as_str(), second.next_page_token.as_str()), ("Good", ""));
+    let newest = |token: &str| wire::ListArticleCommentsRequest { newest_first: true, ..list(&article.slug, 1, token) };
+    let last = kit.comments().list_article_comments(kit.stage.as_guest("x", newest(""))).await.unwrap().into_inner();
+    let before = kit.comments().list_article_comments(kit.stage.as_guest("x", newest(&last.next_page_token))).await.unwrap().into_inner();
+    assert_eq!((last.comments[0].body.as_str(), before.comments[0].id.as_str()), ("Good", comment.id.as_str()));
+    assert_eq!(before.next_page_token, "");
     let get = wire::GetArticleRequest { portal: PORTAL.into(), slug: article.slug.clone(), count_view: false };
     let seen = kit.articles().get_article(kit.stage.as_guest("x", get)).await.unwrap().into_inner();
     assert_eq!((seen.comment_count, seen.version), (2, 1), "a comment is no new version of the article");

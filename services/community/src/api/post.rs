@@ -1,5 +1,7 @@
 //! PostsService.
 
+use portico_chassis::blobs::by_content;
+use portico_chassis::page::First;
 use portico_proto::community::v1 as wire;
 use portico_proto::community::v1::posts_service_server::PostsService;
 use prost::Message;
@@ -23,15 +25,16 @@ impl PostsService for Api {
             let posts = accepted.iter().map(encode::post).collect();
             return Ok(Response::new(wire::ListPostsResponse { posts, next_page_token: String::new() }));
         }
-        let paging = Paging::new(&self.pager, &asker, "ListPosts", topic.to_string(), message.page.as_ref())?;
-        let page = self.community.posts(&asker, topic, paging.after, paging.limit).await?;
+        let first = First::of(message.newest_first);
+        let paging = Paging::new(&self.pager, &asker, "ListPosts", format!("{topic} {}", first.name()), message.page.as_ref())?;
+        let page = self.community.posts(&asker, topic, first, paging.after, paging.limit).await?;
         let next_page_token = paging.token(page.next)?;
         Ok(Response::new(wire::ListPostsResponse { posts: page.items.iter().map(encode::post).collect(), next_page_token }))
     }
 
     async fn add_post(&self, request: Request<wire::AddPostRequest>) -> Result<Response<wire::Post>, Status> {
         let (asker, context, message) = opened(request, |message| &message.portal)?;
-        let key = context.request_key("AddPost", &message.request_id, &message)?;
+        let key = context.request_key("AddPost", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         let mut fields = Fields::default();
         let wish = PostWish {
             topic: topic_id(&message.topic_id)?,

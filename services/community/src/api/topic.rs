@@ -1,5 +1,6 @@
 //! TopicsService.
 
+use portico_chassis::blobs::by_content;
 use portico_chassis::clock::to_proto;
 use portico_chassis::error::Error;
 use portico_chassis::journal::RequestKey;
@@ -41,7 +42,7 @@ impl TopicsService for Api {
 
     async fn create_topic(&self, request: Request<wire::CreateTopicRequest>) -> Result<Response<wire::Topic>, Status> {
         let (asker, context, message) = opened(request, |message| &message.portal)?;
-        let key = context.request_key("CreateTopic", &message.request_id, &message)?;
+        let key = context.request_key("CreateTopic", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         answer(&self.community.create_topic(&asker, key, writing::creation(message), encode::topic_answer).await?)
     }
 
@@ -53,7 +54,7 @@ impl TopicsService for Api {
 
     async fn update_topic(&self, request: Request<wire::UpdateTopicRequest>) -> Result<Response<wire::Topic>, Status> {
         let (asker, context, message) = opened(request, |message| &message.portal)?;
-        let key = context.request_key("UpdateTopic", &message.request_id, &message)?;
+        let key = context.request_key("UpdateTopic", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         let wish = writing::update(topic_id(&message.id)?, message);
         answer(&self.community.update_topic(&asker, key, wish, encode::topic_answer).await?)
     }

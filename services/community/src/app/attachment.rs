@@ -1,6 +1,6 @@
 //! Files: uploads are claimed from the gateway's staging area; a download asks the topic of this moment.
 
-use portico_chassis::blobs::Upload;
+use portico_chassis::blobs::{Upload, unusable};
 use portico_chassis::error::Error;
 use portico_chassis::journal::Claim;
 use time::OffsetDateTime;
@@ -22,11 +22,6 @@ pub struct Claimed {
     staged: Vec<String>,
 }
 
-/// Somebody, perhaps the same person in another window, was faster.
-pub fn used_before() -> Error {
-    Error::invalid("uploads", "invalid", "The upload is not known, was used, or has expired. Upload the file again.")
-}
-
 /// Where an attachment's content is.
 pub fn path(id: AttachmentId) -> String {
     format!("community/{id}")
@@ -44,12 +39,9 @@ impl Community {
             let id = AttachmentId::new(self.random.uuid(now));
             let claim = Claim::Take { space: "upload", key: upload.id.to_string(), owner: id.uuid() };
             if claimed.staged.contains(&upload.staged()) {
-                return Err(used_before());
+                return Err(unusable());
             }
-            match self.blobs.copy(&upload.staged(), &path(id)).await {
-                Err(Error::NotFound { .. }) => return Err(used_before()),
-                copied => copied?,
-            }
+            self.blobs.claim(&upload, &path(id)).await?;
             claimed.staged.push(upload.staged());
             claimed.claims.push(claim);
             claimed.attachments.push(attachment(id, upload, now)?);

@@ -12,7 +12,6 @@ use portico_chassis::random::Random;
 use time::OffsetDateTime;
 
 use super::asker::Writer;
-use super::attachment;
 use crate::domain::ids::TopicId;
 use crate::domain::person::{Actor, Reader};
 use crate::domain::refusal::{Problem, Refusal};
@@ -95,7 +94,7 @@ impl Aggregate for TopicAggregate {
     }
 
     fn claim_taken(&self, _space: &'static str) -> Error {
-        attachment::used_before()
+        portico_chassis::blobs::unusable()
     }
 
     fn decide(&self, asked: &Asked<TopicId>, state: &TopicState, command: &TopicCommand) -> Result<Decision<TopicState, Write>, Error> {

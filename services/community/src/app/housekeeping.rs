@@ -23,8 +23,9 @@ const SCAN_EVERY: Duration = Duration::from_millis(500);
 const SCAN_PAGE: i64 = 16;
 /// How often old rows and objects without a row are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// An object without a row is left alone for this long: its entry may be on its way.
-const GRACE: time::Duration = time::Duration::days(1);
+/// An object without a row is left alone for this long: its entry may be on its way, and in a folder it is as old as its upload, which may be
+/// claimed for a day.
+const GRACE: time::Duration = time::Duration::days(3);
 /// The test string that every scanner knows; it is harmless and stands for what is not (S55).
 const EICAR: &[u8] = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!";
 

@@ -2,6 +2,7 @@
 
 use portico_chassis::error::Error;
 use portico_chassis::journal::RequestKey;
+use portico_chassis::page::First;
 
 use super::Community;
 use super::asker::Asker;
@@ -31,14 +32,24 @@ pub struct PostWish {
 }
 
 impl Community {
-    /// Posts of a topic that the asker may read, oldest first.
-    pub async fn posts(&self, asker: &Asker, topic: TopicId, after: Option<Position>, limit: i64) -> Result<Page<PostView>, Error> {
+    /// Posts of a topic that the asker may read.
+    pub async fn posts(
+        &self,
+        asker: &Asker,
+        topic: TopicId,
+        first: First,
+        after: Option<Position>,
+        limit: i64,
+    ) -> Result<Page<PostView>, Error> {
         let mut conn = self.enter(asker).await?;
         let head = self.visible_head(&mut conn, asker, topic).await?;
-        let after = after.map_or(0, |after| after.key);
-        let items = store::post::page(&mut conn, &asker.portal, topic, after, limit).await?;
+        let after = after.map(|after| after.key);
+        let items = store::post::page(&mut conn, &asker.portal, topic, first, after, limit).await?;
         // A page may be short because of its texts, so the last number says whether there is more.
-        let last = items.last().filter(|post| post.number < head.posts);
+        let last = items.last().filter(|post| match first {
+            First::Oldest => post.number < head.posts,
+            First::Newest => post.number > 1,
+        });
         let next = last.map(|post| Position { key: post.number, id: post.id.uuid() });
         Ok(Page { items, next })
     }

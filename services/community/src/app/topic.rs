@@ -7,7 +7,7 @@ use portico_chassis::journal::{Claim, Entry, Outcome, Replay, RequestKey, replay
 
 use super::Community;
 use super::asker::{Asker, Writer};
-use super::attachment::{Claimed, used_before};
+use super::attachment::Claimed;
 use super::entity::{Render, TopicCommand, with_problems};
 use super::forum;
 use crate::domain::forum::ForumRef;
@@ -172,7 +172,7 @@ impl Community {
             }
             Outcome::Replayed(answer) => Ok(answer),
             Outcome::KeyReused => Err(Error::KeyReused),
-            Outcome::ClaimTaken { .. } => Err(used_before()),
+            Outcome::ClaimTaken { .. } => Err(portico_chassis::blobs::unusable()),
             Outcome::VersionConflict => Err(Error::internal("a new topic has the id of an old one")),
         }
     }

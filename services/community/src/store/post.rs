@@ -3,6 +3,7 @@
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
+use portico_chassis::page::First;
 use sqlx::FromRow;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -56,21 +57,37 @@ macro_rules! post_columns {
     };
 }
 
-/// Posts of a topic after number `after`, oldest first: at most `limit`, fewer when their texts reach [`PAGE_BYTES`], but at least one.
-pub async fn page(conn: &mut PortalConn, portal: &PortalId, topic: TopicId, after: i64, limit: i64) -> Result<Vec<PostView>, Error> {
-    let rows: Vec<PostRow> = sqlx::query_as(concat!(
-        post_columns!(),
-        "FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY number) - octet_length(body) AS before \
-                 FROM (SELECT * FROM post WHERE portal = $1 AND topic = $2 AND number > $3 ORDER BY number LIMIT $4) page) b \
-         JOIN topic t ON t.id = b.topic LEFT JOIN person p ON p.id = b.author WHERE b.before < $5 ORDER BY b.number"
-    ))
-    .bind(portal.as_str())
-    .bind(topic)
-    .bind(after)
-    .bind(limit)
-    .bind(PAGE_BYTES)
-    .fetch_all(&mut **conn)
-    .await?;
+macro_rules! page_of_posts {
+    ($after:literal, $order:literal) => {
+        concat!(
+            post_columns!(),
+            "FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY ",
+            $order,
+            ") - octet_length(body) AS before FROM (SELECT * FROM post WHERE portal = $1 AND topic = $2 AND ($3::bigint IS NULL OR ",
+            $after,
+            ") ORDER BY ",
+            $order,
+            " LIMIT $4) page) b JOIN topic t ON t.id = b.topic LEFT JOIN person p ON p.id = b.author WHERE b.before < $5 ORDER BY b.",
+            $order
+        )
+    };
+}
+
+/// Posts of a topic after number `after`: at most `limit`, fewer when their texts reach [`PAGE_BYTES`], but at least one.
+pub async fn page(
+    conn: &mut PortalConn,
+    portal: &PortalId,
+    topic: TopicId,
+    first: First,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<PostView>, Error> {
+    let sql = match first {
+        First::Oldest => page_of_posts!("number > $3", "number"),
+        First::Newest => page_of_posts!("number < $3", "number DESC"),
+    };
+    let rows: Vec<PostRow> =
+        sqlx::query_as(sql).bind(portal.as_str()).bind(topic).bind(after).bind(limit).bind(PAGE_BYTES).fetch_all(&mut **conn).await?;
     rows.into_iter().map(PostRow::view).collect()
 }
 

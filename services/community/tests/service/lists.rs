@@ -4,7 +4,7 @@ use portico_proto::common::v1::PageRequest;
 use portico_proto::community::v1 as wire;
 use portico_proto::community::v1::{Audience, TopicSort, TopicType};
 
-use crate::kit::{PORTAL, World, agent, alice, bob, change, everything, refusal, topic, wrong_fields};
+use crate::kit::{PORTAL, World, agent, alice, bob, change, code, everything, refusal, topic, wrong_fields};
 
 #[tokio::test]
 async fn topics_are_sorted_and_filtered_cm_9_to_cm_11() {
@@ -109,7 +109,7 @@ async fn drafts_and_reports_come_in_pages_too() {
 }
 
 #[tokio::test]
-async fn posts_come_oldest_first_and_a_page_of_long_ones_ends_early() {
+async fn posts_come_from_either_end_and_a_page_of_long_ones_ends_early() {
     let world = World::new().await;
     let forum = world.forum("How to", "", Audience::Public).await;
     let asked = world.question(&alice(), "Long", &forum.slug).await;
@@ -118,17 +118,26 @@ async fn posts_come_oldest_first_and_a_page_of_long_ones_ends_early() {
     for _ in 0..9 {
         world.post(&bob(), &asked.id, &long).await.unwrap();
     }
-    let ask = |page_token: &str| wire::ListPostsRequest {
+    let ask = |newest_first, page_token: &str| wire::ListPostsRequest {
         portal: PORTAL.into(),
         page: Some(PageRequest { page_size: 50, page_token: page_token.into() }),
         topic_id: asked.id.clone(),
         accepted_only: false,
+        newest_first,
     };
-    let first = world.posts().list_posts(world.by(None, ask(""))).await.unwrap().into_inner();
-    assert!((2..9).contains(&first.posts.len()) && !first.next_page_token.is_empty(), "{}", first.posts.len());
-    let second = world.posts().list_posts(world.by(None, ask(&first.next_page_token))).await.unwrap().into_inner();
-    let numbers: Vec<i64> = first.posts.iter().chain(&second.posts).map(|post| post.number).collect();
-    assert_eq!(numbers, (1..=9).collect::<Vec<i64>>());
-    assert!(second.next_page_token.is_empty());
+    for newest_first in [false, true] {
+        let first = world.posts().list_posts(world.by(None, ask(newest_first, ""))).await.unwrap().into_inner();
+        assert!((2..9).contains(&first.posts.len()) && !first.next_page_token.is_empty(), "{}", first.posts.len());
+        let second = ask(newest_first, &first.next_page_token);
+        let second = world.posts().list_posts(world.by(None, second)).await.unwrap().into_inner();
+        let mut numbers: Vec<i64> = first.posts.iter().chain(&second.posts).map(|post| post.number).collect();
+        if newest_first {
+            numbers.reverse();
+        }
+        assert_eq!(numbers, (1..=9).collect::<Vec<i64>>(), "newest first: {newest_first}");
+        assert!(second.next_page_token.is_empty());
+        let other_way = ask(!newest_first, &first.next_page_token);
+        assert_eq!(code(world.posts().list_posts(world.by(None, other_way)).await), "malformed", "a token is good for its own order");
+    }
     world.end().await;
 }

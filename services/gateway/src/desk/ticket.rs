@@ -27,7 +27,7 @@ pub async fn page(visit: Visit, Path((_, number)): Numbered, Query(asked): Query
     visit.show(&page)
 }
 
-/// Where the conversation is read from.
+/// Before which place the conversation is read.
 #[derive(Debug, Default, Deserialize)]
 pub struct From {
     #[serde(default)]
@@ -72,7 +72,7 @@ fn facts(visit: &Visit, case: &Case) -> Ticket {
         status: map::ticket::status(ticket),
         verified: ticket.verified,
         entries: map::timeline::entries(&case.items, &visit.l.api, &me, &visit.dates),
-        later: if case.later.is_empty() { String::new() } else { percent_encode(&case.later) },
+        earlier: if case.earlier.is_empty() { String::new() } else { percent_encode(&case.earlier) },
         files: case.files.clone(),
         reasons: map::ticket::REASONS.iter().map(|(key, reason)| Choice::new(*key, capital(map::ticket::reason_word(*reason)))).collect(),
         may_share: actions.add_collaborator,

@@ -49,10 +49,10 @@ pub struct Ticket {
     pub due_at: When,
     /// Whether a guest has proven the address.
     pub verified: bool,
-    /// The conversation with its internal notes, oldest first.
+    /// The newest of the conversation with its internal notes, oldest first.
     pub entries: Vec<Entry>,
-    /// Where the conversation goes on, as a part of an address; or empty.
-    pub later: String,
+    /// Where older entries are, as a part of an address; or empty.
+    pub earlier: String,
     /// The first of its files.
     pub files: Vec<FileRow>,
     /// Why it may be resolved.

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::shared::{Byline, Moment, Page, created, nothing};
 use crate::call::Api;
 use crate::error::Answer;
-use crate::extract::{Body, PageParams, Params};
+use crate::extract::{Body, Params, TimedPageParams};
 use crate::json_body;
 use crate::state::AppState;
 
@@ -51,11 +51,16 @@ json_body! {
     }
 }
 
-/// The comments of an article, oldest first.
+/// The comments of an article, newest first unless `sort` says otherwise.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/articles/{slug}/comments", tag = "knowledge",
-    params(("portal" = String, Path), ("slug" = String, Path), PageParams), responses((status = 200, body = Page<ArticleComment>)))]
-async fn list(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<ArticleComment>>> {
-    let request = call.grpc(proto::ListArticleCommentsRequest { portal: call.portal(), slug: call.path("slug"), page: params.request() });
+    params(("portal" = String, Path), ("slug" = String, Path), TimedPageParams), responses((status = 200, body = Page<ArticleComment>)))]
+async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer<Json<Page<ArticleComment>>> {
+    let request = call.grpc(proto::ListArticleCommentsRequest {
+        portal: call.portal(),
+        slug: call.path("slug"),
+        newest_first: params.newest_first(),
+        page: params.request(),
+    });
     let answer = call.peers().article_comments().list_article_comments(request).await?.into_inner();
     Ok(Page::new(answer.comments, answer.next_page_token))
 }

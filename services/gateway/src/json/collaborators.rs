@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::shared::{Moment, Nothing, Page, created, filled, nothing};
 use crate::call::Api;
 use crate::error::Answer;
-use crate::extract::{Body, MaybeBody, PageParams, Params};
+use crate::extract::{Body, MaybeBody, Params, TimedPageParams};
 use crate::state::AppState;
 use crate::{json_body, wire_enum};
 
@@ -81,17 +81,21 @@ json_body! {
     }
 }
 
-/// The collaborators of a ticket, at most 50, oldest first.
+/// The collaborators of a ticket, at most 50, newest first unless `sort` says otherwise.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/tickets/{number}/collaborators", tag = "tickets",
-    params(("portal" = String, Path), ("number" = String, Path), PageParams), responses((status = 200, body = Page<Collaborator>)))]
-async fn list(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<Collaborator>>> {
+    params(("portal" = String, Path), ("number" = String, Path), TimedPageParams), responses((status = 200, body = Page<Collaborator>)))]
+async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer<Json<Page<Collaborator>>> {
     let number = call.path("number");
+    let newest_first = params.newest_first();
     // All of them fit on one page, so no cursor was ever given out.
     if params.cursor.is_some_and(|cursor| !cursor.is_empty()) {
         return Err(crate::error::Problem::malformed("cursor", "This is not a cursor of this list."));
     }
     let request = call.grpc(proto::ListCollaboratorsRequest { portal: call.portal(), number });
-    let answer = call.peers().collaborators().list_collaborators(request).await?.into_inner();
+    let mut answer = call.peers().collaborators().list_collaborators(request).await?.into_inner();
+    if newest_first {
+        answer.collaborators.reverse();
+    }
     Ok(Page::new(answer.collaborators, String::new()))
 }
 

@@ -9,7 +9,7 @@ use crate::error::Answer;
 use crate::live::stream;
 use crate::state::AppState;
 
-/// `event: ticket` with `{"number","version"}`, `event: notification` with `{"id","unread_count"}` (`id` is null when marks were read),
+/// `event: ticket` with `{"number","version"}`, `event: notification` with `{"id","unread_count"}` (`id` names the mark, or the reading of marks),
 /// `event: resync` after a gap. Each has an `id:`; `Last-Event-ID` resumes. A comment line comes every 15 seconds. The stream ends within 5 seconds of its session.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/live", tag = "live",
     params(("portal" = String, Path), ("Last-Event-ID" = Option<String>, Header, description = "The id that was seen last.")),

@@ -10,7 +10,7 @@ use super::shared::{self, Page, created, nothing, text};
 use super::topic_view::Post;
 use crate::call::Api;
 use crate::error::Answer;
-use crate::extract::{Body, PageParams, Params};
+use crate::extract::{Body, Params, TimedPageParams};
 use crate::input::Patch;
 use crate::json_body;
 use crate::state::AppState;
@@ -62,12 +62,13 @@ json_body! {
     }
 }
 
-/// The posts of a topic, oldest first.
+/// The posts of a topic, newest first unless `sort` says otherwise.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/topics/{id}/posts", tag = "community",
-    params(("portal" = String, Path), ("id" = String, Path), PageParams), responses((status = 200, body = Page<Post>)))]
-async fn list(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<Post>>> {
+    params(("portal" = String, Path), ("id" = String, Path), TimedPageParams), responses((status = 200, body = Page<Post>)))]
+async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer<Json<Page<Post>>> {
     let request = call.grpc(proto::ListPostsRequest {
         portal: call.portal(),
+        newest_first: params.newest_first(),
         page: params.request(),
         topic_id: call.path("id"),
         accepted_only: false,

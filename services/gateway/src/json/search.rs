@@ -170,6 +170,10 @@ pub struct Found {
     pub groups: Vec<SearchGroup>,
     /// The query with its misspelt words corrected.
     pub did_you_mean: Option<String>,
+    /// The community did not answer in time: its topics are left out.
+    pub topics_missing: bool,
+    /// Tickets did not answer in time: there is no group of them.
+    pub tickets_missing: bool,
 }
 
 /// What may be meant.
@@ -177,6 +181,8 @@ pub struct Found {
 pub struct Suggested {
     /// Only groups with an item; at most 8 items in all.
     pub groups: Vec<SearchGroup>,
+    /// Tickets did not answer in time: there is no group of them.
+    pub tickets_missing: bool,
 }
 
 /// Where a hit's page is.
@@ -264,15 +270,16 @@ async fn search(Api(call): Api, Params(params): Params<SearchParams>) -> Answer<
     };
     let found_tickets = async {
         match (kinds.contains(&Kind::Tickets), signed_in) {
-            (true, true) => ticket_group(&call, &q, limit).await.map(Some),
+            (true, true) => ticket_hits::in_time(ticket_hits::PATIENCE, ticket_group(&call, &q, limit)).await,
             (true, false) => Ok(Some(SearchGroup { kind: Kind::Tickets, total: 0, total_capped: false, items: Vec::new() })),
             (false, _) => Ok(None),
         }
     };
     let (index, found_tickets) = tokio::try_join!(index, found_tickets)?;
     let portal = call.portal();
+    let tickets_missing = found_tickets.is_none() && kinds.contains(&Kind::Tickets);
     let groups = index.groups.into_iter().filter_map(|found| group(&portal, found)).chain(found_tickets).collect();
-    Ok(Json(Found { groups, did_you_mean: filled(index.did_you_mean) }))
+    Ok(Json(Found { groups, did_you_mean: filled(index.did_you_mean), topics_missing: index.topics_missing, tickets_missing }))
 }
 
 /// Suggestions while typing: at most 8 items in all.
@@ -282,17 +289,18 @@ async fn suggest(Api(call): Api, Params(params): Params<SuggestParams>) -> Answe
     let q = query(params.q)?;
     let request = proto::SuggestRequest { portal: call.portal(), query: q.clone(), kinds: Vec::new() };
     let index = async { Ok(call.peers().search().suggest(call.grpc(request)).await?.into_inner()) };
+    let signed_in = call.caller.as_person().is_some();
     let own = async {
-        if call.caller.as_person().is_some() {
-            ticket_group(&call, &q, SUGGESTED_TICKETS).await.map(Some)
-        } else {
-            Ok::<_, crate::error::Problem>(None)
+        match signed_in {
+            true => ticket_hits::in_time(ticket_hits::WHILE_TYPING, ticket_group(&call, &q, SUGGESTED_TICKETS)).await,
+            false => Ok(None),
         }
     };
     let (index, own) = tokio::try_join!(index, own)?;
     let portal = call.portal();
+    let tickets_missing = signed_in && own.is_none();
     let groups = index.groups.into_iter().filter_map(|found| group(&portal, found)).collect();
-    Ok(Json(Suggested { groups: at_most(own, groups) }))
+    Ok(Json(Suggested { groups: at_most(own, groups), tickets_missing }))
 }
 
 /// One's own tickets keep their places; the rest shares what is left.

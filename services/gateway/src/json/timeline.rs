@@ -184,7 +184,7 @@ json_body! {
     params(("portal" = String, Path), ("number" = String, Path), PageParams), responses((status = 200, body = Page<TimelineItem>)))]
 async fn timeline(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<TimelineItem>>> {
     let number = call.path("number");
-    let request = proto::GetTimelineRequest { portal: call.portal(), number, page: params.request() };
+    let request = proto::GetTimelineRequest { portal: call.portal(), number, page: params.request(), newest_first: false };
     let answer = call.peers().conversation().get_timeline(call.grpc(request)).await?.into_inner();
     Ok(Page::new(answer.items, answer.next_page_token))
 }

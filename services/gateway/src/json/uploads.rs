@@ -6,9 +6,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chassis::error::{Error, FieldError};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use portico_proto::common::v1 as common;
-use tonic::Code;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -147,32 +148,55 @@ pub async fn serve(call: &Call, blob: common::AttachmentBlob) -> Answer<Response
     Ok(response)
 }
 
-/// Asks the owners one after the other: an id belongs to at most one of them.
+/// Asks the owners, all at once: an id belongs to at most one of them, and one that is away keeps nobody from what another one has.
+///
+/// # Errors
+/// What tickets says when nobody has it; 503 when it may belong to one that is away.
 pub async fn find(call: &Call, id: String) -> Answer<common::AttachmentBlob> {
-    let portal = call.portal();
-    let request = call.grpc(portico_proto::tickets::v1::GetAttachmentBlobRequest { portal: portal.clone(), attachment_id: id.clone() });
-    let refused = match call.peers().ticket_files().get_attachment_blob(request).await {
-        Ok(blob) => return Ok(blob.into_inner()),
-        // A guest is not told to sign in before the public owners were asked.
-        Err(status) if matches!(status.code(), Code::NotFound | Code::Unauthenticated) => status,
-        Err(status) => return Err(status.into()),
-    };
-    let request =
-        call.grpc(portico_proto::knowledge::v1::GetArticleAttachmentRequest { portal: portal.clone(), attachment_id: id.clone() });
-    match call.peers().articles().get_article_attachment(request).await {
-        Ok(blob) => return Ok(blob.into_inner()),
-        Err(status) if status.code() == Code::NotFound => {}
-        Err(status) => return Err(status.into()),
+    let (portal, attachment_id) = (call.portal(), id.clone());
+    let ticket = call.grpc(portico_proto::tickets::v1::GetAttachmentBlobRequest { portal: portal.clone(), attachment_id: id.clone() });
+    let article = call.grpc(portico_proto::knowledge::v1::GetArticleAttachmentRequest { portal: portal.clone(), attachment_id });
+    let topic = call.grpc(portico_proto::community::v1::GetAttachmentRequest { portal, id });
+    let (mut tickets, mut articles, mut topics) = (call.peers().ticket_files(), call.peers().articles(), call.peers().community_files());
+    let mut answers: FuturesUnordered<BoxFuture<'_, Found>> = FuturesUnordered::new();
+    answers.push(Box::pin(async move { (0, tickets.get_attachment_blob(ticket).await) }));
+    answers.push(Box::pin(async move { (1, articles.get_article_attachment(article).await) }));
+    answers.push(Box::pin(async move { (2, topics.get_attachment(topic).await) }));
+    let mut refused = Vec::new();
+    while let Some((owner, answer)) = answers.next().await {
+        match answer {
+            Ok(blob) => return Ok(blob.into_inner()),
+            Err(status) => refused.push((owner, Error::from_status(&status))),
+        }
     }
-    let request = call.grpc(portico_proto::community::v1::GetAttachmentRequest { portal, id });
-    match call.peers().community_files().get_attachment(request).await {
-        Ok(blob) => Ok(blob.into_inner()),
-        Err(status) if status.code() == Code::NotFound => Err(refused.into()),
-        Err(status) => Err(status.into()),
-    }
+    Err(told(refused).into())
+}
+
+/// What one owner says.
+type Found = (usize, Result<tonic::Response<common::AttachmentBlob>, tonic::Status>);
+
+/// What is told when nobody gives it: that somebody failed, otherwise what the first owner said. A guest is not told to sign in for a file that
+/// may be a public one of somebody who is away.
+fn told(mut refused: Vec<(usize, Error)>) -> Error {
+    refused.sort_by_key(|(owner, error)| (matches!(error, Error::NotFound { .. } | Error::Unauthenticated { .. }), *owner));
+    refused.into_iter().next().map_or(Error::NOT_FOUND, |(_, error)| error)
 }
 
 /// The routes of this noun. The upload bounds its body itself.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(upload)).layer(DefaultBodyLimit::disable()).routes(routes!(download))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_may_belong_to_somebody_who_is_away_is_not_said_to_be_absent() {
+        let absent = || Error::NOT_FOUND;
+        let away = Error::Unavailable("a peer");
+        assert_eq!(told(vec![(1, absent()), (0, Error::sign_in_required()), (2, absent())]), Error::sign_in_required());
+        assert_eq!(told(vec![(0, absent()), (2, absent()), (1, absent())]), absent());
+        assert_eq!(told(vec![(0, Error::sign_in_required()), (2, away.clone()), (1, absent())]), away);
+    }
 }

@@ -15,8 +15,16 @@ pub struct Note {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Audience {
-    Ticket { state: Box<TicketState>, version: i64 },
-    Person { person: String, notification: Option<String>, unread: i32 },
+    Ticket {
+        state: Box<TicketState>,
+        version: i64,
+    },
+    /// `what` names the mark that is new, or the reading of marks.
+    Person {
+        person: String,
+        what: String,
+        unread: i32,
+    },
 }
 
 /// What goes over the wire.
@@ -43,11 +51,11 @@ impl Note {
             Body::Notifier(event) => match event.event.as_ref()? {
                 NotifierEvent::NotificationCreated(created) => Audience::Person {
                     person: created.person_id.clone(),
-                    notification: Some(created.notification_id.clone()),
+                    what: created.notification_id.clone(),
                     unread: created.unread_count,
                 },
                 NotifierEvent::NotificationsRead(read) => {
-                    Audience::Person { person: read.person_id.clone(), notification: None, unread: read.unread_count }
+                    Audience::Person { person: read.person_id.clone(), what: envelope.aggregate_id.clone(), unread: read.unread_count }
                 }
             },
             _ => return None,
@@ -65,8 +73,8 @@ impl Note {
                 let version = if listener.is_staff() { *version } else { customer_version(state, listener)? };
                 Some(Message { event: "ticket", data: json!({"number": state.number, "version": version}).to_string() })
             }
-            Audience::Person { person, notification, unread } => (*person == listener.id.to_string())
-                .then(|| Message { event: "notification", data: json!({"id": notification, "unread_count": unread}).to_string() }),
+            Audience::Person { person, what, unread } => (*person == listener.id.to_string())
+                .then(|| Message { event: "notification", data: json!({"id": what, "unread_count": unread}).to_string() }),
         }
     }
 }
@@ -84,7 +92,7 @@ fn customer_version(state: &TicketState, listener: &Person) -> Option<i64> {
 pub(crate) mod tests {
     use super::*;
     use chassis::auth::{Organization, Role};
-    use portico_proto::events::v1::{EventBody, NotificationCreated, TicketsEvent};
+    use portico_proto::events::v1::{EventBody, NotificationCreated, NotificationsRead, TicketsEvent};
     use uuid::Uuid;
 
     /// A person for tests.
@@ -162,5 +170,12 @@ pub(crate) mod tests {
         let told = note.for_person(&person(1, Role::Customer, None, Visibility::Own)).unwrap();
         assert_eq!((told.event, told.data.as_str()), ("notification", r#"{"id":"n","unread_count":2}"#));
         assert_eq!(note.for_person(&person(6, Role::Admin, None, Visibility::Own)), None);
+
+        let read = NotificationsRead { person_id: Uuid::from_u128(1).to_string(), unread_count: 0 };
+        let event = portico_proto::events::v1::NotifierEvent { event: Some(NotifierEvent::NotificationsRead(read)) };
+        let body = Some(EventBody { body: Some(Body::Notifier(event)) });
+        let envelope = Envelope { portal: "demo".into(), aggregate_id: "r".into(), body, ..Default::default() };
+        let told = Note::of(&envelope).unwrap().for_person(&person(1, Role::Customer, None, Visibility::Own)).unwrap();
+        assert_eq!(told.data, r#"{"id":"r","unread_count":0}"#, "the reading has an id, too");
     }
 }

@@ -203,7 +203,8 @@ async fn shown(visit: Visit, form: Form, article: proto::Article, from: &str) ->
 /// Comments from a place on, and where they go on; empty at the end.
 async fn comments(visit: &Visit, slug: &str, from: &str) -> (Vec<proto::ArticleComment>, String) {
     let page = Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: from.to_owned() });
-    let request = visit.call.grpc(proto::ListArticleCommentsRequest { portal: visit.portal(), slug: slug.to_owned(), page });
+    let request =
+        visit.call.grpc(proto::ListArticleCommentsRequest { portal: visit.portal(), slug: slug.to_owned(), page, newest_first: false });
     let answer = visit.call.peers().article_comments().list_article_comments(request).await;
     answer.map_or_else(|_| Default::default(), |answer| (answer.get_ref().comments.clone(), answer.into_inner().next_page_token))
 }

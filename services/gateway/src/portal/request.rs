@@ -17,7 +17,7 @@ use crate::error::{Answer, Problem};
 
 /// Rows of a page of the timeline.
 const PAGE: i32 = 100;
-/// Most entries that one page shows; the next ones are on a page of their own.
+/// Most entries that one page shows; older ones are on a page of their own.
 const MOST: usize = 500;
 
 /// A portal and a number.
@@ -27,17 +27,17 @@ pub type Numbered = Path<(String, String)>;
 pub struct Case {
     /// The request.
     pub ticket: proto::Ticket,
-    /// Its timeline, oldest first.
+    /// The newest of its timeline, or those before a place; oldest first.
     pub items: Vec<proto::TimelineItem>,
-    /// Where the timeline goes on; empty at its end.
-    pub later: String,
+    /// Where the older ones are; empty when there are none.
+    pub earlier: String,
     /// The first of its files.
     pub files: Vec<FileRow>,
     /// Who shares it.
     pub shared: Vec<proto::Collaborator>,
 }
 
-/// Reads a request with its timeline from a place on, its people and the first of its files.
+/// Reads a request with the newest of its timeline, or what was before a place, its people and the first of its files.
 ///
 /// # Errors
 /// 404 when the reader may not see it.
@@ -46,24 +46,26 @@ pub async fn read(visit: &Visit, number: &str, from: &str) -> Answer<Case> {
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number: number.to_owned() });
     let ticket = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
     let (timeline, shared, files) = tokio::join!(timeline(visit, number, from), collaborators(visit, number), files(visit, number, ""));
-    let (items, later) = timeline?;
+    let (items, earlier) = timeline?;
     let (shared, files) = (shared.unwrap_or_default(), files.map(|(files, _)| files).unwrap_or_default());
-    Ok(Case { ticket, items, later, files, shared })
+    Ok(Case { ticket, items, earlier, files, shared })
 }
 
-/// Entries from a place on, and where they go on; empty at the end.
-async fn timeline(visit: &Visit, number: &str, from: &str) -> Answer<(Vec<proto::TimelineItem>, String)> {
-    let (mut items, mut token) = (Vec::new(), from.to_owned());
+/// The newest entries before a place, oldest first, and where older ones are; empty when there are none.
+async fn timeline(visit: &Visit, number: &str, before: &str) -> Answer<(Vec<proto::TimelineItem>, String)> {
+    let (mut items, mut token) = (Vec::new(), before.to_owned());
     loop {
         let request = visit.call.grpc(proto::GetTimelineRequest {
             portal: visit.portal(),
             number: number.to_owned(),
             page: Some(PageRequest { page_size: PAGE, page_token: token }),
+            newest_first: true,
         });
         let answer = visit.call.peers().conversation().get_timeline(request).await?.into_inner();
         items.extend(answer.items);
         token = answer.next_page_token;
         if token.is_empty() || items.len() >= MOST {
+            items.reverse();
             return Ok((items, token));
         }
     }
@@ -101,7 +103,7 @@ fn shown(visit: Visit, form: Form, case: &Case) -> Request {
     let url = visit.url(&format!("/requests/{}", ticket.number));
     Request {
         l: visit.layout("requests"),
-        later: next(url.clone(), &case.later),
+        earlier: next(url.clone(), &case.earlier),
         files: case.files.clone(),
         url,
         number: ticket.number.clone(),

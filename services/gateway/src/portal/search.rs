@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use axum::extract::Query;
 use axum::response::Response;
+use chassis::error::Error;
 use portico_proto::community::v1 as community;
 use portico_proto::knowledge::v1 as knowledge;
 use portico_proto::tickets::v1 as tickets;
@@ -100,7 +101,8 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
     // The field must never be worth nothing: what doesn't answer is left out, with a word about it.
     let (answer, failed) = found.map_or_else(|_| (knowledge::SearchResponse::default(), true), |answer| (answer, false));
     let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked.kind, &forums)).collect();
-    groups.extend(mine);
+    let mine_failed = mine.is_err();
+    groups.extend(mine.ok().flatten());
     let total = groups.iter().map(|group| group.hits.len()).sum();
     let popular = if total == 0 { popular(&visit).await } else { Vec::new() };
     let page = Search {
@@ -109,7 +111,7 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
         total,
         did_you_mean_url: url(&visit, &answer.did_you_mean, &asked.kind),
         did_you_mean: answer.did_you_mean,
-        partial: failed || answer.topics_missing,
+        partial: failed || mine_failed || answer.topics_missing,
         groups,
         popular,
         departments,
@@ -134,10 +136,13 @@ async fn facets(visit: &Visit, asked: &Asked) -> (Vec<Choice>, Vec<Choice>) {
         return Default::default();
     }
     let (mut catalog, mut articles) = (visit.call.peers().catalog(), visit.call.peers().articles());
-    let (catalog, categories) = tokio::join!(
-        catalog.get_catalog(visit.call.grpc(tickets::GetCatalogRequest { portal: visit.portal() })),
-        articles.list_categories(visit.call.grpc(knowledge::ListCategoriesRequest { portal: visit.portal(), kind: 0 })),
-    );
+    let asked = tokio::time::timeout(ticket_hits::PATIENCE, async {
+        tokio::join!(
+            catalog.get_catalog(visit.call.grpc(tickets::GetCatalogRequest { portal: visit.portal() })),
+            articles.list_categories(visit.call.grpc(knowledge::ListCategoriesRequest { portal: visit.portal(), kind: 0 })),
+        )
+    });
+    let Ok((catalog, categories)) = asked.await else { return Default::default() };
     let departments = catalog.map(|answer| answer.into_inner().departments).unwrap_or_default();
     let categories = categories.map(|answer| answer.into_inner().categories).unwrap_or_default();
     (
@@ -171,17 +176,19 @@ async fn forum_names(visit: &Visit, kind: &str) -> HashMap<String, String> {
     }
     let mut names = HashMap::new();
     if matches!(kind, "" | "topics") && visit.l.portal.community {
-        add(super::community::forums(visit).await.unwrap_or_default(), &mut names);
+        let forums = tokio::time::timeout(ticket_hits::PATIENCE, super::community::forums(visit));
+        add(forums.await.ok().and_then(Result::ok).unwrap_or_default(), &mut names);
     }
     names
 }
 
-async fn requests(visit: &Visit, query: &str, asked: &Asked, limit: i32) -> Option<Group> {
+async fn requests(visit: &Visit, query: &str, asked: &Asked, limit: i32) -> Answer<Option<Group>> {
     let wanted = asked.kind == "tickets" || (asked.kind.is_empty() && !asked.narrowed());
     if visit.l.me.is_none() || !wanted {
-        return None;
+        return Ok(None);
     }
-    let found = ticket_hits::find(&visit.call, query, limit).await.ok()?;
+    let finding = ticket_hits::in_time(ticket_hits::PATIENCE, ticket_hits::find(&visit.call, query, limit));
+    let found = finding.await?.ok_or(Error::Unavailable("tickets"))?;
     let hits: Vec<_> = found
         .hits
         .into_iter()
@@ -192,13 +199,13 @@ async fn requests(visit: &Visit, query: &str, asked: &Asked, limit: i32) -> Opti
             title: hit.subject,
         })
         .collect();
-    Some(Group {
+    Ok(Some(Group {
         title: format!("Your {}", visit.l.words.tickets),
         total: if found.more { format!("{}+", hits.len()) } else { hits.len().to_string() },
         icon: "inbox",
         more: if found.more && asked.kind.is_empty() { url(visit, query, "tickets") } else { String::new() },
         hits,
-    })
+    }))
 }
 
 fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, kind: &str, forums: &HashMap<String, String>) -> Group {

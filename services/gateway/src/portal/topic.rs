@@ -56,7 +56,13 @@ pub async fn read(visit: &Visit, id: &str, count_view: bool) -> Answer<proto::To
 
 async fn posts(visit: &Visit, topic_id: &str, cursor: Cursor, accepted_only: bool) -> Answer<proto::ListPostsResponse> {
     let page = if accepted_only { first(1) } else { cursor.page(ROWS) };
-    let request = visit.call.grpc(proto::ListPostsRequest { portal: visit.portal(), page, topic_id: topic_id.to_owned(), accepted_only });
+    let request = visit.call.grpc(proto::ListPostsRequest {
+        portal: visit.portal(),
+        page,
+        topic_id: topic_id.to_owned(),
+        accepted_only,
+        newest_first: false,
+    });
     Ok(visit.call.peers().posts().list_posts(request).await?.into_inner())
 }
 

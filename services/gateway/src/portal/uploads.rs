@@ -24,6 +24,8 @@ pub struct Taken {
     pub errors: Vec<FormError>,
     /// Seconds to wait, when there were too many.
     pub retry_after: Option<u64>,
+    /// Who brings them, once that was asked.
+    uploader: Option<String>,
 }
 
 impl Taken {
@@ -40,7 +42,10 @@ impl Taken {
         let content = part.map_err(|_| "the form ended early");
         let taken = async {
             call.limit(Kind::Uploads)?;
-            let uploader = uploads::uploader(call, captcha).await?;
+            let uploader = match &self.uploader {
+                Some(uploader) => uploader.clone(),
+                None => self.uploader.insert(uploads::uploader(call, captcha).await?).clone(),
+            };
             uploads::take_in(call, uploader, name, content).await
         };
         match taken.await {

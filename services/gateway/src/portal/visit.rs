@@ -1,5 +1,7 @@
 //! One request of a page: the call, the frame of the page, and the reader's dates.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -25,6 +27,9 @@ pub const THEME_COOKIE: &str = "portico-theme";
 /// Carries one sentence to the next page.
 pub const FLASH_COOKIE: &str = "portico-flash";
 
+/// How long a page waits for the count of unread marks.
+const BELL: Duration = Duration::from_millis(150);
+
 /// A page's request.
 #[derive(Clone)]
 pub struct Visit {
@@ -43,7 +48,9 @@ impl FromRequestParts<AppState> for Visit {
         let Page(call) = Page::from_request_parts(parts, state).await?;
         let path = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
         let mut visit = Self::of(call, path).await?;
-        visit.l.unread = visit.unread().await;
+        if parts.method.is_safe() {
+            visit.l.unread = visit.unread().await;
+        }
         Ok(visit)
     }
 }
@@ -72,8 +79,12 @@ impl Visit {
             return 0;
         }
         let request = self.call.grpc(notifier::GetUnreadCountRequest { portal: self.call.portal() });
-        // The bell may be dark for a moment; the page is not worth less for it.
-        self.call.peers().notifications().get_unread_count(request).await.map_or(0, |answer| answer.into_inner().unread_count)
+        let mut bell = self.call.peers().notifications();
+        // The bell may be dark for a moment; the page is not worth less for it, and does not wait.
+        match tokio::time::timeout(BELL, bell.get_unread_count(request)).await {
+            Ok(Ok(answer)) => answer.into_inner().unread_count,
+            Ok(Err(_)) | Err(_) => 0,
+        }
     }
 
     /// The signed-in person, or a way to sign in.

@@ -64,7 +64,7 @@ impl CaptchaService for Api {
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         let purpose = input::purpose(request.purpose)?;
-        let challenge = self.app.inspect_captcha(&portal, purpose, &request.token, context.deadline).await?;
+        let challenge = self.app.inspect_captcha(&portal, purpose, &request.token)?;
         Ok(verified(&challenge))
     }
 }

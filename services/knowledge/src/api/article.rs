@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use portico_chassis::blobs::by_content;
 use portico_chassis::clock::from_proto;
 use portico_chassis::error::Error;
 use portico_proto::common::v1::AttachmentBlob;
@@ -64,7 +65,7 @@ impl ArticlesService for Api {
     async fn create_article(&self, request: Request<wire::CreateArticleRequest>) -> Result<Response<wire::Article>, Status> {
         let (context, request) = open(request)?;
         let asker = Asker::new(&context, &request.portal)?;
-        let key = context.request_key("CreateArticle", &request.request_id, &request)?;
+        let key = context.request_key("CreateArticle", &request.request_id, &by_content(&request, |request| &mut request.uploads))?;
         let view = self.0.create_article(&asker, key, creation(&request)?, &tickets(&request.uploads)).await?;
         Ok(Response::new(encode::article(view, &asker.viewer, true)))
     }
@@ -72,7 +73,7 @@ impl ArticlesService for Api {
     async fn update_article(&self, request: Request<wire::UpdateArticleRequest>) -> Result<Response<wire::Article>, Status> {
         let (context, request) = open(request)?;
         let asker = Asker::new(&context, &request.portal)?;
-        let key = context.request_key("UpdateArticle", &request.request_id, &request)?;
+        let key = context.request_key("UpdateArticle", &request.request_id, &by_content(&request, |request| &mut request.uploads))?;
         let (change, etag) = (update(&request)?, etag(&request.etag)?);
         let view = self.0.update_article(&asker, key, &request.slug, etag, change, &tickets(&request.uploads)).await?;
         Ok(Response::new(encode::article(view, &asker.viewer, true)))

@@ -1,6 +1,7 @@
 //! RPCs of comments.
 
 use portico_chassis::error::Error;
+use portico_chassis::page::{First, Wanted};
 use portico_proto::knowledge::v1 as wire;
 use portico_proto::knowledge::v1::article_comments_service_server::ArticleCommentsService;
 use tonic::{Request, Response, Status};
@@ -17,7 +18,8 @@ impl ArticleCommentsService for Api {
         let (context, request) = open(request)?;
         let asker = Asker::new(&context, &request.portal)?;
         let page = request.page.unwrap_or_default();
-        let (page, total) = self.0.comments(&asker, &request.slug, page.page_size, &page.page_token).await?;
+        let wanted = Wanted { first: First::of(request.newest_first), size: page.page_size, token: &page.page_token };
+        let (page, total) = self.0.comments(&asker, &request.slug, wanted).await?;
         let (reader, staff) = (asker.person_id(), asker.viewer.is_staff());
         let comments = page.items.into_iter().map(|comment| encode::comment(comment, reader, staff)).collect();
         Ok(Response::new(wire::ListArticleCommentsResponse { comments, next_page_token: page.next_page_token, total }))

@@ -8,7 +8,7 @@ use portico_chassis::ids::PortalId;
 use portico_chassis::journal::{Claim, Entry};
 use time::OffsetDateTime;
 
-use super::{Tools, attachment, encode, exact, refused, search_doc};
+use super::{Tools, encode, exact, refused, search_doc};
 use crate::domain::article::{Article, ArticleChange, ArticleView};
 use crate::domain::ids::ArticleId;
 use crate::domain::search::document::SearchKind;
@@ -56,7 +56,7 @@ impl Aggregate for ArticleAggregate {
     }
 
     fn claim_taken(&self, _space: &'static str) -> Error {
-        attachment::used_before()
+        portico_chassis::blobs::unusable()
     }
 
     fn decide(

@@ -1,6 +1,6 @@
 //! Files: uploads are claimed from the gateway's staging area.
 
-use portico_chassis::blobs::Upload;
+use portico_chassis::blobs::{Upload, unusable};
 use portico_chassis::error::Error;
 use portico_chassis::journal::Claim;
 use time::OffsetDateTime;
@@ -22,11 +22,6 @@ pub(super) struct Claimed {
     staged: Vec<String>,
 }
 
-/// The upload can't be used (again).
-pub(super) fn used_before() -> Error {
-    Error::invalid("uploads", "invalid", "The upload is not known, was used, or has expired. Upload the file again.")
-}
-
 /// Where a file's content is.
 pub(super) fn path(id: AttachmentId) -> String {
     format!("knowledge/{id}")
@@ -42,13 +37,10 @@ impl Inner {
         for ticket in tickets {
             let upload = Upload::read(ticket, &self.keys, &asker.portal, &asker.name, now)?;
             if claimed.staged.contains(&upload.staged()) {
-                return Err(used_before());
+                return Err(unusable());
             }
             let id = AttachmentId::new(self.random.uuid(now));
-            match self.blobs.copy(&upload.staged(), &path(id)).await {
-                Err(Error::NotFound { .. }) => return Err(used_before()),
-                copied => copied?,
-            }
+            self.blobs.claim(&upload, &path(id)).await?;
             claimed.staged.push(upload.staged());
             claimed.claims.push(Claim::Take { space: "upload", key: upload.id.to_string(), owner: id.uuid() });
             claimed.files.push(file(id, upload, now)?);

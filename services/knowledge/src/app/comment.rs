@@ -2,7 +2,7 @@
 
 use portico_chassis::error::Error;
 use portico_chassis::journal::{Entry, Outcome, RequestKey};
-use portico_chassis::page;
+use portico_chassis::page::{self, Wanted};
 use uuid::Uuid;
 
 use super::article::Page;
@@ -17,19 +17,19 @@ use crate::store::writes::Write;
 const TRIES: usize = 8;
 
 impl Inner {
-    /// A page of an article's comments, oldest first, and how many there are in all.
+    /// A page of an article's comments, and how many there are in all.
     ///
     /// # Errors
     /// `NOT_FOUND` when the asker may not read the article.
-    pub async fn comments(&self, asker: &Asker, name: &str, size: i32, token: &str) -> Result<(Page<Comment>, i32), Error> {
-        let size = page::size(size)?;
+    pub async fn comments(&self, asker: &Asker, name: &str, wanted: Wanted<'_>) -> Result<(Page<Comment>, i32), Error> {
+        let size = page::size(wanted.size)?;
         let view = self.readable(asker, name).await?;
         let article = view.article.id;
         let id = article.to_string();
-        let scope = [asker.portal.as_str(), asker.name.as_str(), "ListArticleComments", id.as_str()];
-        let after = self.pager.cursor::<Uuid>(&scope, token)?;
+        let scope = [asker.portal.as_str(), asker.name.as_str(), "ListArticleComments", id.as_str(), wanted.first.name()];
+        let after = self.pager.cursor::<Uuid>(&scope, wanted.token)?;
         let mut conn = self.read(asker).await?;
-        let mut items = store::comment::page(&mut conn, &asker.portal, article, after, size + 1).await?;
+        let mut items = store::comment::page(&mut conn, &asker.portal, article, wanted.first, after, size + 1).await?;
         let more = i64::try_from(items.len()).is_ok_and(|found| found > size);
         items.truncate(usize::try_from(size).unwrap_or_default());
         let next_page_token = match items.last().filter(|_| more) {

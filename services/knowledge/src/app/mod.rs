@@ -188,7 +188,7 @@ fn settled<T: DeserializeOwned>(outcome: Outcome) -> Result<T, Error> {
         Outcome::Replayed(answer) => decode(&answer),
         Outcome::KeyReused => Err(Error::KeyReused),
         Outcome::VersionConflict => Err(Error::version_conflict()),
-        Outcome::ClaimTaken { space: "upload" } => Err(attachment::used_before()),
+        Outcome::ClaimTaken { space: "upload" } => Err(portico_chassis::blobs::unusable()),
         Outcome::ClaimTaken { space } => Err(Error::conflict("already_exists", format!("This {space} is taken."))),
     }
 }

@@ -2,6 +2,7 @@
 
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
+use portico_chassis::page::First;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -74,25 +75,34 @@ async fn count(conn: &mut PgConnection, articles: &[Uuid], step: i32) -> Result<
     Ok(())
 }
 
-/// Comments of an article after one of them, oldest first.
+macro_rules! page_of_comments {
+    ($after:literal, $order:literal) => {
+        concat!(
+            "SELECT c.id, c.article, c.author, p.name, p.role, c.body, c.created_at \
+               FROM article_comment c LEFT JOIN person p ON p.id = c.author \
+              WHERE c.portal = $1 AND c.article = $2 AND ($3::uuid IS NULL OR ",
+            $after,
+            ") ORDER BY ",
+            $order,
+            " LIMIT $4"
+        )
+    };
+}
+
+/// Comments of an article after one of them.
 pub async fn page(
     conn: &mut PgConnection,
     portal: &PortalId,
     article: ArticleId,
+    first: First,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Comment>, Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT c.id, c.article, c.author, p.name, p.role, c.body, c.created_at \
-           FROM article_comment c LEFT JOIN person p ON p.id = c.author \
-          WHERE c.portal = $1 AND c.article = $2 AND ($3::uuid IS NULL OR c.id > $3) ORDER BY c.id LIMIT $4",
-    )
-    .bind(portal.as_str())
-    .bind(article)
-    .bind(after)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
+    let sql = match first {
+        First::Oldest => page_of_comments!("c.id > $3", "c.id"),
+        First::Newest => page_of_comments!("c.id < $3", "c.id DESC"),
+    };
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(portal.as_str()).bind(article).bind(after).bind(limit).fetch_all(conn).await?;
     Ok(rows.into_iter().map(Row::into_comment).collect())
 }
 

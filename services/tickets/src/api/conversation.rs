@@ -1,6 +1,8 @@
 //! ConversationService.
 
+use portico_chassis::blobs::by_content;
 use portico_chassis::grpc::context;
+use portico_chassis::page::{First, Wanted};
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::conversation_service_server::ConversationService;
 use tonic::{Request, Response, Status};
@@ -17,7 +19,7 @@ impl ConversationService for Api {
     async fn add_comment(&self, request: Request<wire::AddCommentRequest>) -> Result<Response<wire::AddCommentResponse>, Status> {
         let (context, message) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &message.portal)?;
-        let request = context.request_key("AddComment", &message.request_id, &message)?;
+        let request = context.request_key("AddComment", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         let number = message.number.clone();
         let answer = self.0.comment(&asker, &number, input::comment(message, request)?).await?;
         Ok(Response::new(to_wire::comment(answer)))
@@ -27,7 +29,8 @@ impl ConversationService for Api {
         let (context, message) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &message.portal)?;
         let page = message.page.unwrap_or_default();
-        let (items, next_page_token) = self.0.timeline(&asker, &message.number, page.page_size, &page.page_token).await?;
+        let wanted = Wanted { first: First::of(message.newest_first), size: page.page_size, token: &page.page_token };
+        let (items, next_page_token) = self.0.timeline(&asker, &message.number, wanted).await?;
         Ok(Response::new(wire::GetTimelineResponse { items: items.into_iter().map(to_wire::item).collect(), next_page_token }))
     }
 }

@@ -1,5 +1,6 @@
 //! TicketsService.
 
+use portico_chassis::blobs::by_content;
 use portico_chassis::error::Error;
 use portico_chassis::grpc::{Context, context};
 use portico_proto::tickets::v1 as wire;
@@ -31,7 +32,7 @@ impl TicketsService for Api {
     async fn create_ticket(&self, request: Request<wire::CreateTicketRequest>) -> Result<Response<wire::CreateTicketResponse>, Status> {
         let (context, message) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &message.portal)?;
-        let request = context.request_key("CreateTicket", &message.request_id, &message)?;
+        let request = context.request_key("CreateTicket", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         let input = input::new_ticket(&asker, message, request, false)?;
         let view = self.0.create(&asker, &context, input).await?;
         let ticket = if asker.as_viewer().is_some() { to_wire::ticket(view) } else { to_wire::guests_ticket(&view) };
@@ -121,7 +122,8 @@ impl TicketsService for Api {
         let (context, message) = (context(&request)?, request.into_inner());
         let ticket = message.ticket.clone().unwrap_or_default();
         let asker = Asker::new(&context, &ticket.portal)?;
-        let request = context.request_key("CreateFollowUp", &ticket.request_id, &message)?;
+        let by_content = by_content(&message, |message| &mut message.ticket.get_or_insert_default().uploads);
+        let request = context.request_key("CreateFollowUp", &ticket.request_id, &by_content)?;
         if ticket.guest.is_some() {
             return Err(Error::invalid("email", "not_allowed", "You are signed in: leave out email, name and captcha.").into());
         }

@@ -176,7 +176,7 @@ impl Aggregate for TicketAggregate {
     }
 
     fn claim_taken(&self, _: &'static str) -> Error {
-        super::upload::used_before()
+        portico_chassis::blobs::unusable()
     }
 }
 

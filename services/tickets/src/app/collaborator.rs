@@ -206,9 +206,9 @@ pub(super) fn first_shares(
     Ok(events)
 }
 
-/// Agents know everybody; a name within the ticket's own organisation is no secret.
+/// A name within the ticket's own organisation is no secret; everybody else's shows when they first act on the ticket, also to agents.
 fn names(opened: &Opened, person: &PersonFacts) -> ShareNames {
-    let known = opened.relation == Relation::Staff || is_colleague(opened, person);
+    let known = is_colleague(opened, person);
     ShareNames { email: person.email.clone(), name: person.name.clone(), known }
 }
 

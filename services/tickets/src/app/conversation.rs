@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
 use portico_chassis::journal::{Replay, RequestKey, replay};
-use portico_chassis::page;
+use portico_chassis::page::{self, Wanted};
 use uuid::Uuid;
 
 use super::Tickets;
@@ -24,7 +24,7 @@ use crate::domain::priority::Weights;
 use crate::domain::reply::makes_new_case;
 use crate::domain::ticket::{Place, Ticket};
 use crate::store;
-use crate::store::item::ItemFound;
+use crate::store::item::{From, ItemFound};
 use crate::store::ticket::Handle;
 
 /// A comment as a caller gave it; texts are within their bounds already.
@@ -124,17 +124,17 @@ impl Tickets {
     ///
     /// # Errors
     /// `NOT_FOUND` when the ticket is absent or not visible.
-    pub async fn timeline(&self, asker: &Asker, number: &str, size: i32, token: &str) -> Result<(Vec<ItemView>, String), Error> {
+    pub async fn timeline(&self, asker: &Asker, number: &str, wanted: Wanted<'_>) -> Result<(Vec<ItemView>, String), Error> {
         let person = asker.viewer()?.person;
-        let size = page::size(size)?;
+        let size = page::size(wanted.size)?;
         let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
         let opened = self.open(&mut conn, asker, number).await?;
         let id = opened.found.case.ticket.id;
         let scope_id = id.to_string();
-        let scope = [asker.portal.as_str(), &asker.name, "GetTimeline", &scope_id];
-        let after: i64 = self.pager.cursor(&scope, token)?.unwrap_or(0);
+        let scope = [asker.portal.as_str(), &asker.name, "GetTimeline", &scope_id, wanted.first.name()];
+        let from = From { first: wanted.first, after: self.pager.cursor(&scope, wanted.token)? };
         let staff = opened.relation == Relation::Staff;
-        let mut rows = store::item::page(&mut conn, &asker.portal, id, staff, after, size + 1).await?;
+        let mut rows = store::item::page(&mut conn, &asker.portal, id, staff, from, size + 1).await?;
         let more = rows.len() > usize::try_from(size).unwrap_or(usize::MAX);
         if more {
             rows.pop();

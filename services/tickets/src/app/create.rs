@@ -17,7 +17,7 @@ use super::clients::{CaptchaAnswer, Ensure, derived};
 use super::collaborator::first_shares;
 use super::emit::{Emission, Scene, emit};
 use super::refusal;
-use super::upload::{Claimed, Hook, used_before, words};
+use super::upload::{Claimed, Hook, words};
 use super::view::{self, Lens, TicketView};
 use crate::domain::access::{Actor, Relation};
 use crate::domain::case::Case;
@@ -249,7 +249,7 @@ impl Tickets {
             Outcome::Committed(committed) => Ok(committed.answer),
             Outcome::Replayed(answer) => Ok(answer),
             Outcome::KeyReused => Err(Error::KeyReused),
-            Outcome::ClaimTaken { .. } => Err(used_before()),
+            Outcome::ClaimTaken { .. } => Err(portico_chassis::blobs::unusable()),
             Outcome::VersionConflict => Err(Error::Unavailable("the journal")),
         }
     }

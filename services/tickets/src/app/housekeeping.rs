@@ -30,8 +30,9 @@ const SCAN_PATIENCE: Duration = Duration::from_secs(60);
 const CHUNK: usize = 64 * 1024;
 /// How often objects without a row are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// An object without a row is left alone for this long: its entry may be on its way.
-const GRACE: time::Duration = time::Duration::days(1);
+/// An object without a row is left alone for this long: its entry may be on its way, and in a folder it is as old as its upload, which may be
+/// claimed for a day.
+const GRACE: time::Duration = time::Duration::days(3);
 
 /// Starts both, each on one replica at a time; they end with the intake. Without a scanner no file waits for one.
 pub fn start<C>(boot: &Boot<C>, db: &Db, blobs: &Blobs, scanner: Option<String>) {

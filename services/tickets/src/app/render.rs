@@ -3,6 +3,7 @@
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
+use portico_chassis::page::First;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -105,7 +106,8 @@ impl Tickets {
         portal: &PortalId,
         happened: &Happened,
     ) -> Result<Option<ItemFound>, Error> {
-        let next = store::item::page(conn, portal, happened.ticket, false, happened.version, 2).await?;
+        let later = store::item::From { first: First::Oldest, after: Some(happened.version) };
+        let next = store::item::page(conn, portal, happened.ticket, false, later, 2).await?;
         Ok(next.into_iter().find(|found| found.row.kind == ItemKind::StatusChange.code()))
     }
 }

@@ -1,6 +1,6 @@
 //! Uploads become attachments: the object is copied first, the row is committed with the upload's id as a claim, staging goes last.
 
-use portico_chassis::blobs::Upload;
+use portico_chassis::blobs::{Upload, unusable};
 use portico_chassis::error::Error;
 use portico_chassis::journal::Claim;
 use time::OffsetDateTime;
@@ -38,11 +38,6 @@ pub struct Hook {
     pub internal: bool,
 }
 
-/// Somebody, perhaps the same person in another window, was faster.
-pub fn used_before() -> Error {
-    Error::invalid("uploads", "invalid", "The upload is not known, was used, or has expired. Upload the file again.")
-}
-
 /// Where an attachment's content is.
 pub fn path(id: AttachmentId) -> String {
     format!("tickets/{id}")
@@ -74,13 +69,10 @@ impl Tickets {
             let upload = self.upload(asker, uploaders, token, now)?;
             let id = AttachmentId::new(self.random.uuid(now));
             if claimed.staged.contains(&upload.staged()) {
-                return Err(used_before());
+                return Err(unusable());
             }
             let state = verdict(&upload.name, &upload.content_type, self.files).map_err(Error::from)?;
-            match self.blobs.copy(&upload.staged(), &path(id)).await {
-                Err(Error::NotFound { .. }) => return Err(used_before()),
-                copied => copied?,
-            }
+            self.blobs.claim(&upload, &path(id)).await?;
             claimed.staged.push(upload.staged());
             claimed.claims.push(Claim::Take { space: "upload", key: upload.id.to_string(), owner: id.uuid() });
             claimed.files.push(AttachmentRow {
@@ -103,7 +95,7 @@ impl Tickets {
     }
 
     fn upload(&self, asker: &Asker, uploaders: &[String], token: &str, now: OffsetDateTime) -> Result<Upload, Error> {
-        let mut found = Err(used_before());
+        let mut found = Err(unusable());
         for uploader in uploaders {
             found = Upload::read(token, &self.keys, &asker.portal, uploader, now);
             if found.is_ok() {

@@ -2,6 +2,7 @@
 
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
+use portico_chassis::page::First;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -103,22 +104,33 @@ pub(super) async fn insert(conn: &mut PgConnection, rows: &[ItemRow]) -> Result<
 const FOUND: &str = "SELECT i.*, a.name AS actor_name, r.number AS related_number FROM item i \
      LEFT JOIN person a ON a.portal = i.portal AND a.id = i.actor_id LEFT JOIN ticket r ON r.id = i.related_ticket";
 
-/// A page of a ticket's items after a version, oldest first; internal ones only when asked for.
+/// Where a page of items begins.
+#[derive(Debug, Clone, Copy)]
+pub struct From {
+    /// Which end comes first.
+    pub first: First,
+    /// The version of the last item before it; `None` for the first page.
+    pub after: Option<i64>,
+}
+
+/// A page of a ticket's items; internal ones only when asked for.
 pub async fn page(
     conn: &mut PortalConn,
     portal: &PortalId,
     ticket: TicketId,
     internal: bool,
-    after: i64,
+    from: From,
     limit: i64,
 ) -> Result<Vec<ItemFound>, Error> {
-    let sql = format!(
-        "{FOUND} WHERE i.portal = $1 AND i.ticket_id = $2 AND i.version > $3 AND ($4 OR NOT i.internal) ORDER BY i.version LIMIT $5"
-    );
+    let rest = match from.first {
+        First::Oldest => "i.version > coalesce($3, 0) AND ($4 OR NOT i.internal) ORDER BY i.version LIMIT $5",
+        First::Newest => "i.version < coalesce($3, 9223372036854775807) AND ($4 OR NOT i.internal) ORDER BY i.version DESC LIMIT $5",
+    };
+    let sql = format!("{FOUND} WHERE i.portal = $1 AND i.ticket_id = $2 AND {rest}");
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(portal.as_str())
         .bind(ticket.uuid())
-        .bind(after)
+        .bind(from.after)
         .bind(internal)
         .bind(limit)
         .fetch_all(&mut **conn)

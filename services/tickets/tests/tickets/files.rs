@@ -51,6 +51,39 @@ async fn a_file_travels_with_its_words() {
 }
 
 #[tokio::test]
+async fn the_same_words_with_the_same_file_uploaded_again_are_one_request() {
+    let world = World::new().await;
+    let alice = world.alice.id.to_string();
+    let first = world.upload(&alice, "screen.txt", b"evidence").await;
+    let request = wire::CreateTicketRequest { uploads: vec![first], ..world.plain("Sent twice") };
+    let made = world.create(&world.alice, request.clone()).await.unwrap();
+    let again = wire::CreateTicketRequest { uploads: vec![world.upload(&alice, "screen.txt", b"evidence").await], ..request.clone() };
+    assert_eq!(world.create(&world.alice, again).await.unwrap(), made, "B9: a form that is sent twice brings its files twice");
+    for (name, content) in [("screen.txt", &b"EVIDENCE"[..]), ("other.txt", b"evidence")] {
+        let other = wire::CreateTicketRequest { uploads: vec![world.upload(&alice, name, content).await], ..request.clone() };
+        assert_eq!(world.create(&world.alice, other).await.unwrap_err(), portico_chassis::error::Error::KeyReused, "{name}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_upload_whose_content_was_exchanged_in_staging_is_refused() {
+    let world = World::new().await;
+    let alice = world.alice.id.to_string();
+    let ticket = world.upload(&alice, "screen.txt", b"evidence").await;
+    let staging = world.stage.path("blobs").join("staging");
+    for entry in std::fs::read_dir(&staging).unwrap() {
+        // Same size, so that only the content tells.
+        std::fs::write(entry.unwrap().path(), b"EVIDENCE").unwrap();
+    }
+    let request = wire::CreateTicketRequest { uploads: vec![ticket], ..world.plain("Forged") };
+    assert_eq!(fields(&world.create(&world.alice, request).await.unwrap_err()), ["uploads"]);
+    let kept = std::fs::read_dir(world.stage.path("blobs").join("tickets")).map_or(0, Iterator::count);
+    assert_eq!(kept, 0, "nothing is left of the copy");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_file_waits_for_the_scanner_and_malware_is_never_served() {
     // S55: clamd's protocol over a real socket; what the scanner says decides.
     let scanner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,6 +1,6 @@
 //! The story of one case, from the first word to the follow-up (CR-13 to CR-22, LC-2 to LC-18, CF-1 to CF-9).
 
-use crate::common::World;
+use crate::common::{World, told};
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::{ItemKind, Status};
 
@@ -80,5 +80,39 @@ async fn a_follow_up_keeps_what_is_not_said_anew() {
     assert_eq!((made.number.as_str(), made.subject.as_str(), made.contact_name.as_str()), ("DEMO-2", "Invoice 7", "Mr Fox"));
     assert_eq!(made.follow_up_of, "DEMO-1");
     assert_eq!(world.get(&world.alice, "DEMO-1").await.unwrap().status(), Status::Resolved);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_timeline_is_read_from_either_end_cf_4() {
+    let world = World::new().await;
+    let made = world.create(&world.alice, world.plain("Long")).await.unwrap();
+    for body in ["one", "two", "three"] {
+        world.comment(&world.alice, world.words(&made.number, body)).await.unwrap();
+    }
+    let oldest: Vec<String> = world.timeline(&world.alice, &made.number).await.unwrap().into_iter().map(|item| item.id).collect();
+    let ask = |newest_first, token: &str| {
+        let request = wire::GetTimelineRequest {
+            portal: "demo".to_owned(),
+            number: made.number.clone(),
+            page: Some(portico_proto::common::v1::PageRequest { page_size: 2, page_token: token.to_owned() }),
+            newest_first,
+        };
+        let request = world.stage.as_person(&world.alice, request);
+        let mut client = world.conversation();
+        async move { told(client.get_timeline(request).await) }
+    };
+    let (mut newest, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = ask(true, &token).await.unwrap();
+        newest.extend(page.items.into_iter().map(|item| item.id));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+        assert!(ask(false, &token).await.is_err(), "a token is good for its own order");
+    }
+    newest.reverse();
+    assert_eq!(newest, oldest);
     world.end().await;
 }

@@ -355,3 +355,26 @@ fn logs(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     }
     found
 }
+
+/// CF-4: a long conversation shows its end, with a way to what was before.
+#[tokio::test]
+async fn a_long_conversation_shows_its_newest_messages_and_leads_to_earlier_ones() {
+    use futures_util::StreamExt;
+    let world = World::shared().await;
+    let portal = world.portal("helpdesk").await;
+    let (agent, alice) = (portal.agent("agnes").await, portal.customer("alice").await);
+    let number = alice.ticket("Long").await["number"].as_str().unwrap().to_owned();
+    let path = format!("tickets/{number}/comments");
+    let note = async |at: u32| agent.post(&path, json!({"body": format!("Note-{at}."), "visibility": "internal"})).await.expect(201);
+    note(1).await;
+    futures_util::stream::iter(2..505).map(note).buffer_unordered(16).for_each(async |_| {}).await;
+    note(505).await;
+    let mut desk = browser(&portal);
+    desk.sign_in(agent.email(), PASSWORD).await;
+    let page = text(&desk.get(&format!("//desk/{}/tickets/{number}", portal.slug)).await);
+    assert!(page.contains("Note-505.") && !page.contains("Note-1."), "the end is shown");
+    let link =
+        page.split_once("rel=\"prev\"").unwrap().0.rsplit_once("href=\"").unwrap().1.split('"').next().unwrap().replace("&#38;", "&");
+    let earlier = text(&desk.get(&format!("/{}", link.replace("&amp;", "&"))).await);
+    assert!(earlier.contains("Note-1.") && !earlier.contains("Note-505.") && !earlier.contains("rel=\"prev\""), "{link}");
+}

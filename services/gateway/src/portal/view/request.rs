@@ -57,8 +57,8 @@ pub struct Request {
     pub due_at: When,
     /// The conversation, oldest first.
     pub entries: Vec<Entry>,
-    /// Where the conversation goes on, or empty.
-    pub later: String,
+    /// Where older entries are, or empty.
+    pub earlier: String,
     /// The first of its files.
     pub files: Vec<FileRow>,
     /// Facts.

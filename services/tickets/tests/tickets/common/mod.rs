@@ -158,11 +158,8 @@ impl World {
     }
 
     pub async fn timeline(&self, who: &Person, number: &str) -> Result<Vec<wire::TimelineItem>, Error> {
-        let request = wire::GetTimelineRequest {
-            portal: "demo".to_owned(),
-            number: number.to_owned(),
-            page: Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: String::new() }),
-        };
+        let page = Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: String::new() });
+        let request = wire::GetTimelineRequest { portal: "demo".to_owned(), number: number.to_owned(), page, newest_first: false };
         Ok(told(self.conversation().get_timeline(self.stage.as_person(who, request)).await)?.items)
     }
 

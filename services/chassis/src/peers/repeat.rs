@@ -1,0 +1,112 @@
+//! A call that is sent again while nobody answers it: at once when a process is not there, and to a second process when the first one keeps
+//! silent. Every mutation carries a request id and so takes effect once, whoever of them answers first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use http::request::Parts;
+use http_body_util::{BodyExt, Full};
+use tokio::sync::Semaphore;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::ServiceExt;
+
+use super::replicas::{Replica, Replicas};
+use crate::deadline::{Deadline, parse_grpc_timeout};
+use crate::grpc::grpc_code;
+
+/// How often a call is sent at most.
+const TRIES: u32 = 3;
+/// After this time without an answer another process is asked as well.
+const SILENCE: Duration = Duration::from_secs(2);
+/// Second processes that are asked at once, so that a slow service does not get its work doubled.
+const SECONDS_AT_ONCE: usize = 32;
+
+type Answer = Result<http::Response<Body>, tonic::transport::Error>;
+
+/// What a channel whose calls are repeated shares among them.
+pub(super) type Repeats = Arc<Semaphore>;
+
+/// For one channel.
+pub(super) fn repeats() -> Repeats {
+    Arc::new(Semaphore::new(SECONDS_AT_ONCE))
+}
+
+/// Sends a call to one of the processes.
+pub(super) async fn send(replicas: &Replicas, replica: Replica, request: http::Request<Body>) -> Answer {
+    let Some(channel) = replicas.channel(replica) else {
+        return Ok(Status::unavailable("the service has no address").into_http());
+    };
+    let answer = channel.oneshot(request).await;
+    if is_away(&answer) {
+        replicas.rest(replica);
+    }
+    answer
+}
+
+/// Sends a unary call until somebody answers it, at most until its deadline.
+pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: http::Request<Body>) -> Answer {
+    let (parts, body) = request.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(status) => return Ok(status.into_http()),
+    };
+    let deadline = deadline(&parts);
+    let mut running: FuturesUnordered<BoxFuture<'_, (Replica, Answer)>> = FuturesUnordered::new();
+    let ask = |replica: Replica| -> BoxFuture<'_, (Replica, Answer)> {
+        let request = copy(&parts, &body, deadline);
+        Box::pin(async move { (replica, send(replicas, replica, request).await) })
+    };
+    let first = replicas.next(None);
+    running.push(ask(first));
+    let (mut sent, mut pause) = (1, Duration::from_millis(20));
+    let silence = tokio::time::sleep(SILENCE);
+    tokio::pin!(silence);
+    let mut second = None;
+    loop {
+        let (replica, answer) = tokio::select! {
+            Some(answered) = running.next() => answered,
+            () = &mut silence, if second.is_none() && replicas.several() => {
+                second = repeats.clone().try_acquire_owned().ok();
+                if second.is_some() {
+                    replicas.rest(first);
+                    running.push(ask(replicas.next(Some(first))));
+                    sent += 1;
+                } else {
+                    silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
+                }
+                continue;
+            }
+        };
+        if !is_away(&answer) || (running.is_empty() && (sent >= TRIES || deadline.remaining().unwrap_or_default() <= pause)) {
+            return answer;
+        }
+        if running.is_empty() {
+            tokio::time::sleep(pause).await;
+            pause *= 5;
+            running.push(ask(replicas.next(Some(replica))));
+            sent += 1;
+        }
+    }
+}
+
+fn deadline(parts: &Parts) -> Deadline {
+    let told = parts.headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse_grpc_timeout);
+    told.map_or_else(Deadline::default, Deadline::within)
+}
+
+/// The same call with the time that is left of it.
+fn copy(parts: &Parts, body: &Bytes, deadline: Deadline) -> http::Request<Body> {
+    let mut request = http::Request::from_parts(parts.clone(), Body::new(Full::new(body.clone())));
+    let left = deadline.remaining().unwrap_or_default().as_millis().max(1);
+    super::put(request.headers_mut(), "grpc-timeout", &format!("{left}m"));
+    request
+}
+
+/// Whether nobody did anything: the process is not there, or says that it can't now.
+fn is_away(answer: &Answer) -> bool {
+    answer.as_ref().map_or(true, |answer| grpc_code(answer.headers()) == Code::Unavailable)
+}
