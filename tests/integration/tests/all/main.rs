@@ -12,6 +12,8 @@ mod finding_and_talking;
 mod first_ticket;
 mod getting_in;
 mod pages;
+mod parts_away;
 mod sign_ins;
 mod traces;
 mod two_commands;
+mod uploads;
