@@ -73,7 +73,7 @@ fn show(progress: &mut File) {
 pub async fn stop(layout: &Layout) -> Result<bool> {
     let Some(supervisor) = leftovers::supervisor(layout) else {
         // Held meanwhile, so that nothing is started between the look and the end.
-        let _lock = leftovers::lock(layout)?;
+        let _lock = leftovers::lock(layout).await?;
         let ended = leftovers::end(layout).await?;
         let _ = std::fs::remove_file(layout.processes());
         return Ok(!ended.is_empty());
