@@ -82,7 +82,9 @@ pub async fn stop(layout: &Layout) -> Result<bool> {
     if !supervisor.gone_within(FAREWELL).await {
         bail!("the supervisor (process {}) did not end within {} s", supervisor.pid, FAREWELL.as_secs());
     }
-    // It may have been killed, or told twice to stop, before it was done.
-    leftovers::end(layout).await?;
+    // It may have been killed, or told twice to stop, before it was done. Without the lock the next start is at it already.
+    if let Ok(_lock) = leftovers::lock(layout).await {
+        leftovers::end(layout).await?;
+    }
     Ok(true)
 }

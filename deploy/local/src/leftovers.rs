@@ -69,6 +69,17 @@ pub async fn end(layout: &Layout) -> Result<Vec<String>> {
             }
         }
     }
+    // Their postmaster is gone: what they had not committed is rolled back at the next start, whichever way they end.
+    let backends = postgres::backends(layout);
+    for backend in &backends {
+        backend.signal(Signal::QUIT);
+    }
+    for backend in &backends {
+        if !backend.gone_within(PATIENCE).await {
+            backend.signal(Signal::KILL);
+            backend.gone_within(PATIENCE).await;
+        }
+    }
     Ok(found.into_iter().map(|(name, _)| name).collect())
 }
 
