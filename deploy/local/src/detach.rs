@@ -73,7 +73,7 @@ fn show(progress: &mut File) {
 pub async fn stop(layout: &Layout) -> Result<bool> {
     let Some(supervisor) = leftovers::supervisor(layout) else {
         // Held meanwhile, so that nothing is started between the look and the end.
-        let _lock = leftovers::lock(layout)?;
+        let _lock = leftovers::lock(layout).await?;
         let ended = leftovers::end(layout).await?;
         let _ = std::fs::remove_file(layout.processes());
         return Ok(!ended.is_empty());
@@ -82,7 +82,9 @@ pub async fn stop(layout: &Layout) -> Result<bool> {
     if !supervisor.gone_within(FAREWELL).await {
         bail!("the supervisor (process {}) did not end within {} s", supervisor.pid, FAREWELL.as_secs());
     }
-    // It may have been killed, or told twice to stop, before it was done.
-    leftovers::end(layout).await?;
+    // It may have been killed, or told twice to stop, before it was done. Without the lock the next start is at it already.
+    if let Ok(_lock) = leftovers::lock(layout).await {
+        leftovers::end(layout).await?;
+    }
     Ok(true)
 }

@@ -16,15 +16,20 @@ use crate::{postgres, terminal};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Makes this process the one supervisor of a data folder: the lock goes with the process, however it ends.
-pub fn lock(layout: &Layout) -> Result<File> {
+pub async fn lock(layout: &Layout) -> Result<File> {
     let mut file =
         File::options().create(true).truncate(false).write(true).open(layout.lock()).context("the lock file cannot be opened")?;
+    let former = locked(layout);
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => {
             bail!("Portico already runs in {}; `./run --status` tells where, `./run --stop` ends it", layout.data().display())
         }
         Err(std::fs::TryLockError::Error(error)) => return Err(error).context("the lock cannot be taken"),
+    }
+    if let Some(former) = former.filter(|former| former.pid != std::process::id()) {
+        // A killed process lets go of one thing after the other; the public port may come after the lock.
+        former.gone_within(PATIENCE).await;
     }
     file.set_len(0)?;
     file.write_all(&serde_json::to_vec(&Identity::of(std::process::id()))?).context("the lock file cannot be written")?;
@@ -33,9 +38,13 @@ pub fn lock(layout: &Layout) -> Result<File> {
 
 /// The supervisor that runs in a layout, also when its status cannot be read.
 pub fn supervisor(layout: &Layout) -> Option<Identity> {
-    let locked = std::fs::read(layout.lock()).ok().and_then(|bytes| serde_json::from_slice::<Identity>(&bytes).ok());
     let told = || Status::read(layout).and_then(|status| status.supervisor);
-    locked.filter(Identity::alive).or_else(|| told().filter(Identity::alive))
+    locked(layout).filter(Identity::alive).or_else(|| told().filter(Identity::alive))
+}
+
+/// Who took the lock last.
+fn locked(layout: &Layout) -> Option<Identity> {
+    std::fs::read(layout.lock()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
 }
 
 /// Ends what a killed supervisor left behind; returns the names. The caller holds the lock, or the supervisor has just ended.
@@ -60,6 +69,17 @@ pub async fn end(layout: &Layout) -> Result<Vec<String>> {
             }
         }
     }
+    // Their postmaster is gone: what they had not committed is rolled back at the next start, whichever way they end.
+    let backends = postgres::backends(layout);
+    for backend in &backends {
+        backend.signal(Signal::QUIT);
+    }
+    for backend in &backends {
+        if !backend.gone_within(PATIENCE).await {
+            backend.signal(Signal::KILL);
+            backend.gone_within(PATIENCE).await;
+        }
+    }
     Ok(found.into_iter().map(|(name, _)| name).collect())
 }
 
@@ -75,16 +95,16 @@ mod tests {
         layout
     }
 
-    #[test]
-    fn the_lock_says_who_runs_when_the_status_cannot() {
+    #[tokio::test]
+    async fn the_lock_says_who_runs_when_the_status_cannot() {
         let folder = tempfile::tempdir().unwrap();
         let layout = layout(&folder);
         assert_eq!(supervisor(&layout), None);
-        let _lock = lock(&layout).unwrap();
+        let _lock = lock(&layout).await.unwrap();
         write_atomically(&layout.status(), b"{\"phase\": \"of another version\"}", 0o600).unwrap();
         assert_eq!(supervisor(&layout).unwrap().pid, std::process::id());
         assert!(Status::of_running(&layout).is_none());
-        assert!(lock(&layout).unwrap_err().to_string().contains("already runs"));
+        assert!(lock(&layout).await.unwrap_err().to_string().contains("already runs"));
     }
 
     #[tokio::test]

@@ -178,6 +178,11 @@ pub fn leftover(layout: &Layout) -> Option<Identity> {
     is_postmaster_of(pid, &folder).then(|| Identity::of(pid)).flatten()
 }
 
+/// What a killed postmaster left behind. As long as one of them lives no other postmaster starts in the folder.
+pub fn backends(layout: &Layout) -> Vec<Identity> {
+    std::fs::canonicalize(layout.postgres()).map_or_else(|_| Vec::new(), |folder| crate::process::working_in(&folder, "postgres"))
+}
+
 /// Whether a process is a PostgreSQL of this folder, and not a stranger that got the old number.
 fn is_postmaster_of(pid: u32, folder: &Path) -> bool {
     let Ok(output) = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output() else { return false };
@@ -320,9 +325,10 @@ mod tests {
             assert!(right);
         }
         assert!(leftover(&layout).is_some(), "the postmaster is known by its own file");
+        assert!(backends(&layout).len() > 1, "it and its children work in its folder");
         drop(connection);
         supervisor.stop(|_| true).await;
-        assert!(leftover(&layout).is_none());
+        assert!(leftover(&layout).is_none() && backends(&layout).is_empty());
     }
 
     fn open() -> std::fs::Permissions {

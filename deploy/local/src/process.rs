@@ -79,6 +79,17 @@ fn started(pid: u32) -> Option<String> {
     line.split_once(' ').map(|(_, started)| started.trim().to_owned())
 }
 
+/// The processes of a program that work in a folder. Known on Linux alone; elsewhere there are none.
+pub fn working_in(folder: &Path, program: &str) -> Vec<Identity> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let works_there = |pid: &u32| {
+        std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|working| working == folder)
+            && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.file_name().is_some_and(|name| name == program))
+    };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(works_there).filter_map(Identity::of).collect()
+}
+
 /// A user of the operating system that a child runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {

@@ -58,7 +58,7 @@ struct Stack {
 
 /// Starts a stack and returns when it was told to stop and all of it has ended.
 pub async fn run(layout: Layout, wishes: Wishes) -> Result<()> {
-    let _lock = leftovers::lock(&layout)?;
+    let _lock = leftovers::lock(&layout).await?;
     leftovers::end(&layout).await?;
     if wishes.fresh {
         layout.forget()?;

@@ -48,17 +48,27 @@ impl World {
         let folder = tempfile::Builder::new().prefix("portico-world-").tempdir().expect("a folder");
         // PostgreSQL runs as another user where the tests run as root, and must be able to enter.
         open_to_all(folder.path());
-        start(folder.path(), options, environment);
+        start(folder.path(), options, "0", environment);
         let data = folder.path().to_path_buf();
         Self::attach(&data, Some(folder))
     }
 
-    /// Starts a stack of this test's own again after it was killed, supervisor and all.
-    pub async fn start_again(mut self) -> Self {
-        let folder = self.own.take().expect("a stack of this test's own");
-        start(folder.path(), &WorldOptions::default(), &[]);
-        let data = folder.path().to_path_buf();
-        Self::attach(&data, Some(folder))
+    /// Kills every process of a stack of this test's own at once, supervisor, broker and postmaster too.
+    pub fn kill_everything(&self) {
+        assert!(self.own.is_some(), "a stack of this test's own");
+        let status = self.status();
+        let children = status["pids"].as_object().into_iter().flat_map(|pids| pids.values());
+        let pids: Vec<String> = children.chain([&status["supervisor"]["pid"]]).map(ToString::to_string).collect();
+        let killed = Command::new("kill").arg("-9").args(&pids).status().expect("kill");
+        assert!(killed.success(), "not all of {pids:?} were killed");
+    }
+
+    /// Starts it again where it was.
+    pub async fn start_again(&self) {
+        let port = self.public.rsplit(':').next().expect("a port").to_owned();
+        let data = self.data.clone();
+        let started = tokio::task::spawn_blocking(move || start(&data, &WorldOptions::default(), &port, &[]));
+        started.await.expect("the stack starts again");
     }
 
     fn attach(data: &Path, own: Option<tempfile::TempDir>) -> Self {
@@ -163,9 +173,9 @@ impl Drop for World {
     }
 }
 
-fn start(data: &Path, options: &WorldOptions, environment: &[(&str, &str)]) {
+fn start(data: &Path, options: &WorldOptions, port: &str, environment: &[(&str, &str)]) {
     let mut command = portico(data);
-    command.args(["up", "--no-demo", "--detach", "--port", "0", "--programs"]).arg(programs());
+    command.args(["up", "--no-demo", "--detach", "--port", port, "--programs"]).arg(programs());
     if options.two_replicas {
         command.args(["--replicas", "2"]);
     }
