@@ -25,7 +25,7 @@ pub const ROOMS: [Room; 4] = [
     Room {
         name: "store",
         rooms: &["domain", "store"],
-        chassis: &["clock", "db", "error", "ids", "journal", "typed_id", "uuid"],
+        chassis: &["clock", "db", "error", "ids", "journal", "page", "typed_id", "uuid"],
         crates: &["sqlx", "async_trait", "anyhow", "tracing", "tantivy", "tantivy_fst", "levenshtein_automata", "frostem"],
         more: &[("events.rs", &["portico_proto", "prost"])],
     },
