@@ -1,9 +1,7 @@
 //! Comments under articles (KB-6, KB-7).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod kit;
-
-use kit::{Kit, PORTAL, agent, alice, carol, code, published, request_id};
+use crate::kit::{Kit, PORTAL, agent, alice, carol, code, published, request_id};
 use portico_proto::common::v1::{PageRequest, Role};
 use portico_proto::knowledge::v1::{self as wire, Audience};
 use tonic::Code;

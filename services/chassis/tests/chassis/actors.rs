@@ -1,11 +1,9 @@
 //! Actors: bounded mailboxes, deadlines, passivation, and what a panic takes down (S44, I17).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::{BROKEN, Command, Count, Counters, Replica};
+use crate::common::{self, BROKEN, Command, Count, Counters, Replica};
 use portico_chassis::deadline::Deadline;
 use portico_chassis::entity::{Asked, Directory};
 use portico_chassis::error::Error;

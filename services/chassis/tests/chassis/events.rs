@@ -1,12 +1,10 @@
 //! Postgres is the truth, NATS is a courier that may forget (I04, I05, I18); real PostgreSQL and NATS.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::sync::Arc;
 
+use crate::common::{Bell, Command, Listener, Replica, due_timer};
 use async_nats::jetstream;
-use common::{Bell, Command, Listener, Replica, due_timer};
 use portico_chassis::deadline::Deadline;
 use portico_chassis::relay::stream_name;
 use portico_chassis::testing::{Stage, eventually};

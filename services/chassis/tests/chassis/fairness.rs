@@ -1,12 +1,10 @@
 //! Admission is fair per portal (S66i, F35): one portal that floods is shed and the others keep their pace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::{Command, Count, Replica};
+use crate::common::{Command, Count, Replica};
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::journal::{AggregateRef, Entry, NewEvent};

@@ -1,11 +1,9 @@
 //! The inbound door: signature, proof, reply addresses, loops, poison, claims (NE-10, S59–S64, F22).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
-mod kit;
-
-use kit::door::{PROVEN, ingest, ingest_as, look, message, settled, sign};
-use kit::owner::TICKET;
-use kit::{INBOUND_SECRET, PORTAL, World, agent, customer};
+use crate::kit::door::{PROVEN, ingest, ingest_as, look, message, settled, sign};
+use crate::kit::owner::TICKET;
+use crate::kit::{INBOUND_SECRET, PORTAL, World, agent, customer};
 use portico_chassis::auth::{Keys, Person};
 use portico_chassis::blobs::{Blobs, Upload};
 use portico_chassis::error::Error;

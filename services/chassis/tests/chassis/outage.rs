@@ -1,12 +1,10 @@
 //! PostgreSQL goes away at the worst moment: answers get lost, hosts go silent, replicas stop in the middle (I01, I02, I17, F03).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
-use common::proxy::{Mode, Proxy};
-use common::{Command, Count, Replica};
+use crate::common::proxy::{Mode, Proxy};
+use crate::common::{Command, Count, Replica};
 use portico_chassis::config::NoConfig;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;

@@ -1,9 +1,7 @@
 //! The bell: one mark for each (event, person), words as of now, nobody else's (I05, I06, NE-1).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
-mod kit;
-
-use kit::{PORTAL, World, customer};
+use crate::kit::{PORTAL, World, customer};
 use portico_chassis::auth::Person;
 use portico_chassis::testing::eventually;
 use portico_proto::common::v1::PageRequest;

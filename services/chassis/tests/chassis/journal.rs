@@ -1,11 +1,9 @@
 //! State, events and answers commit together (I02, I03, I15); real PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{Command, Count, Replica};
+use crate::common::{Command, Count, Replica};
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::journal::{Claim, Entry, Outcome};

@@ -1,13 +1,11 @@
 //! The community's topics in the search: fetched from their owner, and checked with it at query time (I06, CM-1).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod kit;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kit::{Kit, PORTAL, group, titles};
+use crate::kit::{Kit, PORTAL, group, titles};
 use portico_chassis::testing::{Stage, eventually};
 use portico_proto::community::v1 as community;
 use portico_proto::community::v1::search_documents_service_server::{SearchDocumentsService, SearchDocumentsServiceServer};

@@ -1,9 +1,7 @@
 //! Leases: one holder, and a term that grows with each change of it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
-use common::Replica;
+use crate::common::Replica;
 use portico_chassis::lease::Lease;
 use portico_chassis::testing::Stage;
 

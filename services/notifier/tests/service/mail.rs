@@ -1,12 +1,10 @@
 //! Mail: once for each (event, recipient), with one Message-ID, only to whom it is for, whatever the peers do (I05, I06, F21).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
-mod kit;
-
 use std::time::Duration;
 
-use kit::smtp::Manner;
-use kit::{World, customer};
+use crate::kit::smtp::Manner;
+use crate::kit::{self, World, customer};
 use portico_chassis::testing::eventually;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event as IdentityEventKind;

@@ -1,9 +1,7 @@
 //! Announcements (AN-1).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod kit;
-
-use kit::{Kit, PORTAL, acme, agent, alice, carol, code, group, request_id};
+use crate::kit::{Kit, PORTAL, acme, agent, alice, carol, code, group, request_id};
 use portico_chassis::auth::Person;
 use portico_proto::knowledge::v1::{self as wire, Audience, SearchKind, Severity};
 use prost_types::Timestamp;

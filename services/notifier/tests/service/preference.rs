@@ -1,11 +1,9 @@
 //! Preferences, and that every method has a permission.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
-mod kit;
-
 use std::collections::{BTreeSet, HashMap};
 
-use kit::{PORTAL, World, agent, customer};
+use crate::kit::{PORTAL, World, agent, customer};
 use portico_chassis::error::Error;
 use portico_proto::notifier::v1::{
     GetDeliveryCountersRequest, GetInboundMailRequest, GetPreferencesRequest, ListFailedDeliveriesRequest, PutPreferencesRequest,

@@ -1,9 +1,7 @@
 //! A producer's database restored from an older copy stops its consumers until they are reconciled; what could not be applied is driven again.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
-use common::{Command, CounterId, Listener, Replica};
+use crate::common::{Command, CounterId, Listener, Replica};
 use portico_chassis::testing::{Stage, eventually};
 use portico_proto::events::v1::events_service_client::EventsServiceClient;
 use portico_proto::events::v1::inboxes_service_client::InboxesServiceClient;

@@ -1,13 +1,11 @@
 //! A service as a process: wrong configuration, signals, a vital task that breaks (F31, I17). The child is this test binary itself.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Count, MIGRATOR};
+use crate::common::{Count, MIGRATOR};
 use portico_chassis::config::NoConfig;
 use portico_chassis::foundation::Foundation;
 use portico_chassis::run::{self, Boot, Phase, Running};
@@ -70,7 +68,11 @@ impl Configured {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PORTICO_")) {
             command.env_remove(name);
         }
-        command.args(["--exact", "child", "--nocapture"]).env(CHILD, does).envs(self.variables.iter().cloned()).envs(other.iter().copied());
+        command
+            .args(["--exact", "life::child", "--nocapture"])
+            .env(CHILD, does)
+            .envs(self.variables.iter().cloned())
+            .envs(other.iter().copied());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 }

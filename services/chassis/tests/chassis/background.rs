@@ -1,13 +1,11 @@
 //! Background work that meets trouble: timers, inbox, retention, relay (I05, I07).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::common::{Bell, Command, CounterId, Listener, Replica, due_timer};
 use async_trait::async_trait;
-use common::{Bell, Command, CounterId, Listener, Replica, due_timer};
 use portico_chassis::config::{NoConfig, Secret};
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;

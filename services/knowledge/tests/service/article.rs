@@ -1,10 +1,8 @@
 //! Articles as their readers and writers see them (KB-1, KB-2, KB-5, KB-6, KB-10, I01, S01, S37, S40).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod kit;
-
+use crate::kit::{self, Kit, PORTAL, acme, admin, agent, alice, carol, code, published, request_id, update};
 use futures_util::stream;
-use kit::{Kit, PORTAL, acme, admin, agent, alice, carol, code, published, request_id, update};
 use portico_chassis::auth::Keys;
 use portico_chassis::blobs::{Blobs, Upload};
 use portico_chassis::testing::eventually;

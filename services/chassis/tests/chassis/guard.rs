@@ -1,9 +1,7 @@
 //! No method is open by accident: tokens, permissions, portals (S66a).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
-use common::{Replica, customer};
+use crate::common::{Replica, customer};
 use portico_chassis::testing::Stage;
 use portico_proto::events::v1::GetHeadRequest;
 use portico_proto::events::v1::events_service_client::EventsServiceClient;

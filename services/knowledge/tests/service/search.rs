@@ -1,11 +1,9 @@
 //! The search as its callers see it (KB-1, KB-3, KB-4, AN-5, I06, I10, S02, S41).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod kit;
-
 use std::time::{Duration, Instant};
 
-use kit::{Kit, PORTAL, acme, agent, alice, carol, group, published, request_id, titles, update};
+use crate::kit::{self, Kit, PORTAL, acme, agent, alice, carol, group, published, request_id, titles, update};
 use portico_chassis::testing::eventually;
 use portico_proto::knowledge::v1::{self as wire, Audience, SearchKind};
 

@@ -1,14 +1,12 @@
 //! What a service keeps of others' facts: settings, copies that a keeper refreshes, and the time (F28).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::common::Replica;
 use async_trait::async_trait;
-use common::Replica;
 use portico_chassis::clock::{Clock, to_proto};
 use portico_chassis::config::NoConfig;
 use portico_chassis::error::{Error, FieldError};
