@@ -1,4 +1,16 @@
-//! The service's own configuration: there is none beside what every service is told.
+//! The service's own configuration.
 
-/// What `start` takes.
-pub type Config = portico_chassis::config::NoConfig;
+use portico_chassis::config::ServiceConfig;
+use serde::Deserialize;
+
+/// Keys of the community service, beside those that every service reads.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Config {
+    /// Address of a clamd, `host:port`, that looks at every file before it can be downloaded (`PORTICO_SCANNER`). Without it a file is
+    /// searched for the EICAR test string.
+    pub scanner: Option<String>,
+}
+
+impl ServiceConfig for Config {
+    const KEYS: &'static [&'static str] = &["scanner"];
+}

@@ -76,7 +76,7 @@ impl Tickets {
             if claimed.staged.contains(&upload.staged()) {
                 return Err(used_before());
             }
-            let state = verdict(&upload.name, &upload.content_type, self.files).map_err(Error::from)?;
+            let state = verdict(&upload.name, &upload.content_type).map_err(Error::from)?;
             match self.blobs.copy(&upload.staged(), &path(id)).await {
                 Err(Error::NotFound { .. }) => return Err(used_before()),
                 copied => copied?,
