@@ -165,6 +165,12 @@ impl Fleet {
         if replica.service == "notifier" {
             set("SMTP_URL", shared.smtp.clone());
         }
+        // A clamd that looks at every file.
+        if let Ok(scanner) = std::env::var("PORTICO_SCANNER")
+            && ["tickets", "knowledge", "community"].contains(&replica.service)
+        {
+            set("SCANNER", scanner);
+        }
         if replica.service == "knowledge" {
             set("INDEX_DIR", layout.index(&replica.process).display().to_string());
         }

@@ -12,6 +12,8 @@
 //! | [`timers`] | durable timers |
 //! | [`grpc`], [`peers`] | servers with a permission for each method; clients that say who asks |
 //! | [`auth`] | keys, tokens, callers, revocation |
+//! | [`chore`] | work that one replica does again and again |
+//! | [`scan`] | quarantine and the malware scanner |
 //! | [`fair`] | shares and turns, so that one portal does not starve the others |
 //! | [`error`] | the one closed error enum |
 //!
@@ -20,6 +22,7 @@
 
 pub mod auth;
 pub mod blobs;
+pub mod chore;
 pub mod clock;
 pub mod config;
 pub mod db;
@@ -44,6 +47,7 @@ pub mod relay;
 pub mod retention;
 pub mod run;
 mod sampler;
+pub mod scan;
 pub mod settings;
 pub mod telemetry;
 #[cfg(feature = "testing")]

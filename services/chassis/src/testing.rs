@@ -4,6 +4,7 @@
 //! both. The database is dropped with the stage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
+pub mod clamd;
 pub mod s3;
 
 use std::collections::BTreeMap;

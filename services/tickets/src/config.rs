@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Config {
     /// Address of a clamd, `host:port`, that looks at every file before it can be downloaded (`PORTICO_SCANNER`). Without it a file is
-    /// clean as soon as its kind is one of those that are taken.
+    /// searched for the EICAR test string.
     pub scanner: Option<String>,
 }
 

@@ -35,7 +35,6 @@ use app::people::{PeopleKeeper, ProofKeeper, SharedRules};
 use app::timer::TicketTimers;
 use app::{Parts, Tickets};
 use config::Config;
-use domain::file::FilePolicy;
 use store::write::Write;
 
 /// Starts the service and returns where it listens.
@@ -61,7 +60,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         .add(RenderServiceServer::new(api::render::Api(tickets.clone())))
         .add(events::service("tickets", &base.db))
         .add(inbox::service(&boot, &base.db));
-    app::housekeeping::start(&boot, &base.db, &tickets.blobs, boot.config.scanner.clone());
+    app::housekeeping::start(&boot, &base.db, &tickets.blobs);
     timers::start(&boot, &base.db, base.journal.signals().armed.clone(), Arc::new(TicketTimers(tickets)));
     let grpc = server.serve(&boot).await?;
     let operations = operations::serve(&boot).await?;
@@ -78,7 +77,6 @@ async fn put_together(boot: &Boot<Config>, base: &Foundation<Write>) -> anyhow::
         settings: Settings::follow(boot, Some(&base.db), &base.peers).await?,
         pager: base.pager.clone(),
         blobs: Blobs::open(&boot.common)?,
-        files: FilePolicy { scanned: boot.config.scanner.is_some() },
         keys: boot.keys.clone(),
         clock: boot.clock.clone(),
         random: boot.random.clone(),

@@ -2,6 +2,7 @@
 
 mod actors;
 mod background;
+mod blobs;
 mod catalog;
 mod common;
 mod copies;
@@ -12,4 +13,6 @@ mod journal;
 mod lease;
 mod life;
 mod outage;
+mod peers;
 mod reconcile;
+mod scan;

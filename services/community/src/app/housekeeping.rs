@@ -2,100 +2,67 @@
 
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use async_trait::async_trait;
 use portico_chassis::blobs::Blobs;
 use portico_chassis::clock::Clock;
 use portico_chassis::db::Db;
 use portico_chassis::error::Error;
-use portico_chassis::lease::Lease;
-use portico_chassis::run::{Boot, Phase};
+use portico_chassis::run::Boot;
+use portico_chassis::scan::{Quarantine, Verdict};
 use portico_chassis::uuid::Uuid;
-use tokio_util::sync::CancellationToken;
+use portico_chassis::{chore, scan};
 
 use super::attachment;
+use crate::config::Config;
 use crate::domain::attachment::ScanState;
 use crate::domain::ids::AttachmentId;
 use crate::store;
 
-/// How long a new file waits for the scanner at most.
-const SCAN_EVERY: Duration = Duration::from_millis(500);
-/// Files in one pass.
-const SCAN_PAGE: i64 = 16;
 /// How often old rows and objects without a row are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// An object without a row is left alone for this long: its entry may be on its way, and in a folder it is as old as its upload, which may be
 /// claimed for a day.
 const GRACE: time::Duration = time::Duration::days(3);
-/// The test string that every scanner knows; it is harmless and stands for what is not (S55).
-const EICAR: &[u8] = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!";
 
 /// Starts both, each on one replica at a time; they end with the intake.
-pub fn start<C>(boot: &Boot<C>, db: &Db, blobs: &Blobs) {
-    let keeper = Keeper { db: db.clone(), blobs: blobs.clone(), clock: boot.clock.clone() };
-    let lease = |name: &str| Lease::new(db.system().clone(), name, boot.common.replica.clone());
-    let (scanner, scan_lease) = (keeper.clone(), lease("scanner"));
-    boot.tasks.spawn_vital(Phase::Intake, "scanner", move |stop| scanner.scan_forever(scan_lease, stop));
-    let sweep_lease = lease("sweeper");
-    boot.tasks.spawn_vital(Phase::Intake, "sweeper", move |stop| keeper.sweep_forever(sweep_lease, stop));
+pub fn start(boot: &Boot<Config>, db: &Db, blobs: &Blobs) {
+    scan::start(boot, db, blobs, boot.config.scanner.clone(), Files { db: db.clone() });
+    let sweeper = Sweeper { db: db.clone(), blobs: blobs.clone(), clock: boot.clock.clone() };
+    chore::start(boot, db, "sweeper", SWEEP_EVERY, move |_| sweeper.clone().sweep());
+}
+
+struct Files {
+    db: Db,
+}
+
+#[async_trait]
+impl Quarantine for Files {
+    async fn waiting(&self, resting: &[Uuid], limit: i64) -> Result<Vec<Uuid>, Error> {
+        store::scan::waiting(self.db.system(), resting, limit).await
+    }
+
+    fn path(&self, file: Uuid) -> String {
+        attachment::path(AttachmentId::new(file))
+    }
+
+    async fn judged(&self, file: Uuid, verdict: Verdict) -> Result<(), Error> {
+        let state = match verdict {
+            Verdict::Clean => ScanState::Clean,
+            Verdict::Infected => ScanState::Infected,
+        };
+        store::scan::set(self.db.system(), AttachmentId::new(file), state).await
+    }
 }
 
 #[derive(Clone)]
-struct Keeper {
+struct Sweeper {
     db: Db,
     blobs: Blobs,
     clock: Clock,
 }
 
-impl Keeper {
-    async fn scan_forever(self, lease: Lease, stop: CancellationToken) {
-        while pause(SCAN_EVERY, &stop).await {
-            let scanned = async { if lease.hold().await?.is_some() { self.scan().await } else { Ok(()) } };
-            if let Err(error) = scanned.await {
-                tracing::debug!(%error, "files wait to be scanned");
-            }
-        }
-        give_back(&lease).await;
-    }
-
-    async fn scan(&self) -> Result<(), Error> {
-        for id in store::scan::waiting(self.db.system(), SCAN_PAGE).await? {
-            let state = match self.look(id).await {
-                Ok(state) => state,
-                // Without its object a file can't be downloaded anyway; it must not keep the others waiting.
-                Err(Error::NotFound { .. }) => ScanState::Infected,
-                Err(error) => return Err(error),
-            };
-            store::scan::set(self.db.system(), id, state).await?;
-        }
-        Ok(())
-    }
-
-    /// Reads the content once; the tail of each chunk is kept, because the string may lie across two.
-    async fn look(&self, id: AttachmentId) -> Result<ScanState, Error> {
-        let mut content = self.blobs.get(&attachment::path(id)).await?;
-        let mut window: Vec<u8> = Vec::new();
-        while let Some(chunk) = content.try_next().await? {
-            window.extend_from_slice(&chunk);
-            if window.windows(EICAR.len()).any(|part| part == EICAR) {
-                return Ok(ScanState::Infected);
-            }
-            let keep = window.len().saturating_sub(EICAR.len() - 1);
-            window.drain(..keep);
-        }
-        Ok(ScanState::Clean)
-    }
-
-    async fn sweep_forever(self, lease: Lease, stop: CancellationToken) {
-        while pause(SWEEP_EVERY, &stop).await {
-            let swept = async { if lease.hold().await?.is_some() { self.sweep().await } else { Ok(()) } };
-            if let Err(error) = swept.await {
-                tracing::warn!(%error, "the sweep is put off");
-            }
-        }
-        give_back(&lease).await;
-    }
-
-    async fn sweep(&self) -> Result<(), Error> {
+impl Sweeper {
+    async fn sweep(self) -> Result<(), Error> {
         let now = self.clock.now();
         store::housekeeping::sweep(self.db.system(), now).await?;
         let known = store::scan::all(self.db.system()).await?;
@@ -103,20 +70,5 @@ impl Keeper {
             |path: &str| path.rsplit('/').next().and_then(|name| Uuid::try_parse(name).ok()).is_some_and(|id| known.contains(&id));
         self.blobs.sweep("community", now - GRACE, has_row).await?;
         Ok(())
-    }
-}
-
-/// Waits; false when it is time to end.
-async fn pause(time: Duration, stop: &CancellationToken) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(time) => true,
-        () = stop.cancelled() => false,
-    }
-}
-
-/// So that another replica need not wait until it runs out.
-async fn give_back(lease: &Lease) {
-    if let Err(error) = lease.release().await {
-        tracing::debug!(%error, "a lease runs out by itself");
     }
 }

@@ -10,9 +10,10 @@ use super::codes;
 use crate::domain::attachment::ScanState;
 use crate::domain::ids::AttachmentId;
 
-/// Files that were not looked at, oldest first.
-pub async fn waiting(pool: &PgPool, limit: i64) -> Result<Vec<AttachmentId>, Error> {
-    Ok(sqlx::query_scalar("SELECT id FROM attachment WHERE state = 'quarantined' ORDER BY created_at LIMIT $1")
+/// Files that were not looked at, oldest first, but for those that rest.
+pub async fn waiting(pool: &PgPool, resting: &[Uuid], limit: i64) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM attachment WHERE state = 'quarantined' AND id <> ALL ($1) ORDER BY created_at LIMIT $2")
+        .bind(resting)
         .bind(limit)
         .fetch_all(pool)
         .await?)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portico_chassis::db::Db;
 use portico_chassis::error::Error;
@@ -30,6 +30,8 @@ const TICK: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often it says how far it is, also without news.
 const REPORT: Duration = Duration::from_secs(2);
+/// How long an index that failed is left alone.
+const REST: Duration = Duration::from_secs(1);
 /// Searches at once: they use processors, not waiting.
 const AT_ONCE: usize = 8;
 /// The readiness check.
@@ -112,9 +114,35 @@ pub(super) struct Question {
 /// An index and the epoch that it belongs to.
 struct Half {
     epoch: Uuid,
-    writing: IndexWriting,
-    /// Opened, but not the one that answers.
+    /// None until it is open, and again after its writer failed.
+    writing: Option<IndexWriting>,
+    /// Up to where it is committed, also while it is closed.
+    position: i64,
+    /// Not the one that answers, or opened anew since it did.
     fresh: bool,
+    /// After a failure it is left alone until then.
+    rests_until: Option<Instant>,
+}
+
+impl Half {
+    fn closed(epoch: Uuid, fresh: bool) -> Self {
+        Self { epoch, writing: None, position: 0, fresh, rests_until: None }
+    }
+
+    fn reaches(&self, head: i64) -> bool {
+        self.writing.is_some() && self.position >= head
+    }
+}
+
+/// What one batch did for a half.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// Nothing was to be done, or it rests.
+    Idle,
+    /// It is at the head.
+    Caught,
+    /// More waits behind this batch.
+    Behind,
 }
 
 struct Actor {
@@ -126,19 +154,20 @@ struct Actor {
     handle: IndexHandle,
     /// The one that answers; behind it the one that is being built for a new epoch.
     halves: Vec<Half>,
-    reported: Option<(std::time::Instant, i64)>,
+    reported: Option<(Instant, i64)>,
 }
 
 impl Actor {
     async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             let wait = match self.pass().await {
-                Ok(true) => PAUSE,
-                Ok(false) => TICK,
+                Ok(Step::Behind) => Duration::ZERO,
+                Ok(Step::Caught) => PAUSE,
+                Ok(Step::Idle) => TICK,
                 Err(error) => {
                     tracing::warn!(%error, "the search index waits");
                     self.readiness.set(CHECK, Err(error.to_string()));
-                    Duration::from_secs(1)
+                    REST
                 }
             };
             tokio::select! {
@@ -152,55 +181,75 @@ impl Actor {
         }
     }
 
-    /// Brings every half up to date as far as one batch goes; true when there was something.
-    async fn pass(&mut self) -> Result<bool, Error> {
+    /// Brings each half one batch forward: while a new one is built, the one that answers stays up to date, this replica is heard of, and
+    /// it can be stopped.
+    async fn pass(&mut self) -> Result<Step, Error> {
         let (epoch, head) = store::replica::head(&self.pool).await?;
         if self.halves.last().is_none_or(|half| half.epoch != epoch) {
-            self.open(epoch, head).await?;
+            // A third epoch while the second is being built: that one is never served.
+            self.halves.truncate(1);
+            self.halves.push(Half::closed(epoch, true));
         }
-        let mut news = false;
-        let mut halves = std::mem::take(&mut self.halves);
-        for index in 0..halves.len() {
-            let half = halves.remove(index);
-            // A half that can't be written is opened again from its last commit.
-            let (half, some) = self.tail(half, head).await?;
-            halves.insert(index, half);
-            news |= some;
+        let mut furthest = Step::Idle;
+        for (index, half) in std::mem::take(&mut self.halves).into_iter().enumerate() {
+            let (half, done) = self.forward(half, head).await;
+            self.halves.push(half);
+            match done {
+                Ok(step) => furthest = furthest.max(step),
+                Err(error) => {
+                    tracing::warn!(%error, "a search index waits");
+                    // A new one that can't be built does not stop the answers of the old one.
+                    if index == 0 {
+                        self.readiness.set(CHECK, Err(error.to_string()));
+                    }
+                }
+            }
         }
-        self.halves = halves;
         self.change_over(head);
         self.report().await?;
-        Ok(news)
+        Ok(furthest)
     }
 
-    async fn open(&mut self, epoch: Uuid, head: i64) -> Result<(), Error> {
-        // A third epoch while the second is being built: that one is never served.
-        self.halves.truncate(1);
-        let folder = self.folder.join(epoch.to_string());
+    /// Opens the half if need be and applies one batch. A failure is its own: it rests, and is opened again from its last commit.
+    async fn forward(&self, mut half: Half, head: i64) -> (Half, Result<Step, Error>) {
+        if half.rests_until.is_some_and(|until| until > Instant::now()) {
+            return (half, Ok(Step::Idle));
+        }
+        let (epoch, fresh, position) = (half.epoch, half.fresh, half.position);
+        half.rests_until = None;
+        let done = match self.batch(half, head).await {
+            Ok((half, step)) => return (half, Ok(step)),
+            Err(error) => Err(error),
+        };
+        let closed = Half { position, rests_until: Some(Instant::now() + REST), ..Half::closed(epoch, fresh) };
+        (closed, done)
+    }
+
+    async fn batch(&self, half: Half, head: i64) -> Result<(Half, Step), Error> {
+        let half = if half.writing.is_some() { half } else { self.open(half, head).await? };
+        if half.position >= head {
+            return Ok((half, Step::Idle));
+        }
+        let rows = store::search_doc::after(&self.pool, half.position, BATCH).await?;
+        let full = i64::try_from(rows.len()).is_ok_and(|count| count == BATCH);
+        let last = rows.last().map_or(head, |row| row.position);
+        // Positions below the head that have no row were written over by later ones.
+        let reached = if full { last } else { last.max(head) };
+        let documents: Vec<(IndexRow, bool)> = rows.into_iter().map(|row| self.with_language(row)).collect();
+        let work = move || apply(half, &documents, reached);
+        let half = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)?;
+        let step = if half.position < head { Step::Behind } else { Step::Caught };
+        Ok((half, step))
+    }
+
+    async fn open(&self, half: Half, head: i64) -> Result<Half, Error> {
+        let (epoch, folder) = (half.epoch, self.folder.join(half.epoch.to_string()));
         let open = move || IndexWriting::open(&folder, &epoch.to_string(), head, Tuning::default());
         let writing = tokio::task::spawn_blocking(open).await.map_err(Error::internal)?.map_err(Error::internal)?;
-        tracing::info!(%epoch, position = writing.checkpoint().position, head, "the search index is open");
-        self.halves.push(Half { epoch, writing, fresh: true });
-        Ok(())
-    }
-
-    /// Applies batches until the half is at `head`, at most so many that others get their turn.
-    async fn tail(&self, mut half: Half, head: i64) -> Result<(Half, bool), Error> {
-        let begun = half.writing.checkpoint().position;
-        loop {
-            let position = half.writing.checkpoint().position;
-            if position >= head {
-                return Ok((half, position > begun));
-            }
-            let rows = store::search_doc::after(&self.pool, position, BATCH).await?;
-            let full = i64::try_from(rows.len()).is_ok_and(|count| count == BATCH);
-            // Positions below the head that have no row were written over by later ones.
-            let reached =
-                if full { rows.last().map_or(head, |row| row.position) } else { rows.last().map_or(head, |row| row.position.max(head)) };
-            let documents: Vec<(IndexRow, bool)> = rows.into_iter().map(|row| self.with_language(row)).collect();
-            let work = move || apply(half, &documents, reached);
-            half = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)?;
-        }
+        let position = writing.checkpoint().position;
+        tracing::info!(%epoch, position, head, "the search index is open");
+        // What answers until now does not see the commits of a writer that was opened after it.
+        Ok(Half { epoch, writing: Some(writing), position, fresh: true, rests_until: None })
     }
 
     fn with_language(&self, row: IndexRow) -> (IndexRow, bool) {
@@ -209,43 +258,44 @@ impl Actor {
         (row, english)
     }
 
-    /// The newest half answers as soon as it has caught up.
+    /// The newest half that has caught up answers.
     fn change_over(&mut self, head: i64) {
-        let Some(newest) = self.halves.last_mut() else { return };
-        if newest.writing.checkpoint().position < head {
-            return;
-        }
-        if std::mem::take(&mut newest.fresh) {
-            *self.handle.serving.write().unwrap_or_else(PoisonError::into_inner) = Some(newest.writing.reading());
-            let epoch = newest.epoch;
-            self.halves.drain(..self.halves.len() - 1);
-            forget_others(&self.folder, epoch);
+        let Some(newest) = self.halves.iter().rposition(|half| half.reaches(head)) else { return };
+        if let Some(half) = self.halves.get_mut(newest)
+            && let Some(writing) = &half.writing
+            && std::mem::take(&mut half.fresh)
+        {
+            *self.handle.serving.write().unwrap_or_else(PoisonError::into_inner) = Some(writing.reading());
+            self.halves.drain(..newest);
+            let kept: Vec<Uuid> = self.halves.iter().map(|half| half.epoch).collect();
+            forget_others(&self.folder, &kept);
         }
         self.readiness.set(CHECK, Ok(()));
     }
 
     async fn report(&mut self) -> Result<(), Error> {
-        let Some(half) = self.halves.first() else { return Ok(()) };
-        let position = half.writing.checkpoint().position;
-        if self.reported.is_some_and(|(at, known)| known == position && at.elapsed() < REPORT) {
+        let Some(Half { epoch, position, .. }) = self.halves.first() else { return Ok(()) };
+        if self.reported.is_some_and(|(at, known)| known == *position && at.elapsed() < REPORT) {
             return Ok(());
         }
-        store::replica::report(&self.pool, &self.replica, half.epoch, position).await?;
-        self.reported = Some((std::time::Instant::now(), position));
+        store::replica::report(&self.pool, &self.replica, *epoch, *position).await?;
+        self.reported = Some((Instant::now(), *position));
         Ok(())
     }
 }
 
 fn apply(mut half: Half, rows: &[(IndexRow, bool)], reached: i64) -> anyhow::Result<Half> {
+    let Some(writing) = half.writing.as_mut() else { anyhow::bail!("the index is closed") };
     for (row, english) in rows {
         let kind = u8::try_from(row.kind).ok().and_then(SearchKind::from_code);
         let (Some(kind), false) = (kind, row.deleted) else {
-            half.writing.remove(&row.portal, &row.id.to_string());
+            writing.remove(&row.portal, &row.id.to_string());
             continue;
         };
-        half.writing.put(&document(row, kind, *english))?;
+        writing.put(&document(row, kind, *english))?;
     }
-    half.writing.commit(reached)?;
+    writing.commit(reached)?;
+    half.position = reached;
     Ok(half)
 }
 
@@ -266,12 +316,12 @@ fn document(row: &IndexRow, kind: SearchKind, english: bool) -> SearchDocument {
 }
 
 /// Removes folders of other epochs; what can't be removed is removed at the next start.
-fn forget_others(folder: &Path, epoch: Uuid) {
+fn forget_others(folder: &Path, kept: &[Uuid]) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
         // Only what is named like an epoch is ours.
-        if name != *epoch.to_string() && name.to_str().is_some_and(|name| Uuid::try_parse(name).is_ok()) {
+        let epoch = entry.file_name().to_str().and_then(|name| Uuid::try_parse(name).ok());
+        if epoch.is_some_and(|epoch| !kept.contains(&epoch)) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use portico_chassis::chore;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
 use portico_chassis::keeper::{self, Keeper};
-use portico_chassis::lease::Lease;
-use portico_chassis::run::{Boot, Phase};
+use portico_chassis::run::Boot;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::housekeeping::{held, pause};
 use super::{Inner, Knowledge};
 use crate::store;
 
@@ -21,25 +20,16 @@ use crate::store;
 const KIND: &str = "topic";
 /// Topics in one call to the community.
 const BATCH: usize = 100;
-/// How long after the start topics are compared with the community's.
-const COMPARE_FIRST: Duration = Duration::from_secs(20);
-/// How often after that.
+/// How often topics are compared with the community's.
 const COMPARE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Starts the keeper and the comparison.
 pub(super) fn start<C>(boot: &Boot<C>, knowledge: &Knowledge) {
     keeper::start(boot, &knowledge.db, Arc::new(TopicKeeper(knowledge.clone())), knowledge.topic_wake.clone());
-    let lease = Lease::new(knowledge.db.system().clone(), "topics", boot.common.replica.clone());
-    let knowledge = knowledge.clone();
-    boot.tasks.spawn_vital(Phase::Intake, "topics", move |stop| async move {
-        let mut wait = COMPARE_FIRST;
-        while pause(wait, &stop).await {
-            wait = COMPARE_EVERY;
-            if let Err(error) = held(&lease, knowledge.compare_topics()).await {
-                tracing::debug!(%error, "topics were not compared");
-                wait = COMPARE_FIRST;
-            }
-        }
+    let comparing = knowledge.clone();
+    chore::start(boot, &knowledge.db, "topics", COMPARE_EVERY, move |_| {
+        let knowledge = comparing.clone();
+        async move { knowledge.compare_topics().await }
     });
 }
 

@@ -87,10 +87,10 @@ pub async fn find(conn: &mut PgConnection, portal: &PortalId, id: AttachmentId) 
     Ok(row.map(Row::into_file))
 }
 
-/// Files that were not looked at, oldest first.
-pub async fn waiting(pool: &PgPool, limit: i64) -> Result<Vec<AttachmentId>, Error> {
-    let sql = "SELECT id FROM attachment WHERE state = 'quarantined' ORDER BY created_at LIMIT $1";
-    Ok(sqlx::query_scalar(sql).bind(limit).fetch_all(pool).await?)
+/// Files that were not looked at, oldest first, but for those that rest.
+pub async fn waiting(pool: &PgPool, resting: &[Uuid], limit: i64) -> Result<Vec<Uuid>, Error> {
+    let sql = "SELECT id FROM attachment WHERE state = 'quarantined' AND id <> ALL ($1) ORDER BY created_at LIMIT $2";
+    Ok(sqlx::query_scalar(sql).bind(resting).bind(limit).fetch_all(pool).await?)
 }
 
 /// Records what the scanner found.

@@ -208,3 +208,30 @@ async fn the_index_is_built_anew_when_its_folder_is_gone_and_on_demand() {
     assert_eq!(group(&kit.search(None, "narwhal").await, SearchKind::Articles).total, 2);
     kit.end().await;
 }
+
+/// K25: a new index that can't be built, here because its folder can't, leaves the old one at work, and is built once it can.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_can_not_be_built_does_not_stop_the_one_that_answers() {
+    let kit = Kit::start().await;
+    kit.write(published("Old", "echidna")).await;
+    kit.settle().await;
+    let epoch = uuid::Uuid::now_v7();
+    let in_the_way = kit.stage.path("index").join(epoch.to_string());
+    std::fs::write(&in_the_way, "not a folder").unwrap();
+    let mut database = kit.stage.inspect("knowledge").await;
+    sqlx::query("UPDATE search_head SET epoch = $1").bind(epoch).execute(&mut database).await.unwrap();
+    kit.write(published("New", "echidna")).await;
+    eventually("the change to be found", || async {
+        (group(&kit.search(None, "echidna").await, SearchKind::Articles).total == 2).then_some(())
+    })
+    .await;
+    let failing = kit.running.as_ref().unwrap().readiness.failing();
+    assert!(failing.iter().all(|(check, _)| check != "search index"), "{failing:?}");
+    std::fs::remove_file(&in_the_way).unwrap();
+    eventually("the new index to answer", || async {
+        kit.index_status().await.replicas.iter().all(|replica| replica.epoch == epoch.to_string()).then_some(())
+    })
+    .await;
+    assert_eq!(group(&kit.search(None, "echidna").await, SearchKind::Articles).total, 2);
+    kit.end().await;
+}

@@ -71,7 +71,7 @@ pub fn emit(before: &Ticket, happened: &[Event], scene: &Scene<'_>) -> Emission 
             Some(_) => Vec::new(),
         };
         let id = scene.random.uuid(scene.now);
-        out.events.push(events::stored(id, event, scene.actor, after, &told, scene.around));
+        out.events.push(events::stored(id, event, (scene.actor, scene.now), after, &told, scene.around));
         out.writes.extend(words(event, after).map(Write::Words));
         if let Some(row) = item(event, after, scene) {
             let speaks = matches!(event, Event::Commented { .. } | Event::Created { .. });

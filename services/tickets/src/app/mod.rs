@@ -41,7 +41,6 @@ use portico_chassis::random::Random;
 use portico_chassis::settings::Settings;
 use time::OffsetDateTime;
 
-use crate::domain::file::FilePolicy;
 use crate::domain::policy::Rules;
 use crate::store::write::Write;
 use aggregate::TicketAggregate;
@@ -71,8 +70,6 @@ pub struct Parts {
     pub pager: Pager,
     /// Files.
     pub blobs: Blobs,
-    /// How files are judged.
-    pub files: FilePolicy,
     /// Reads upload tickets.
     pub keys: Keys,
     /// Chassis time.

@@ -117,12 +117,29 @@ impl Event {
             Self::Commented { visibility, .. } => *visibility == Visibility::Public,
             Self::Changed { patch, .. } => !patch.is_internal(),
             Self::Reminded { .. } => false,
-            _ => true,
+            Self::Created { .. }
+            | Self::Verified { .. }
+            | Self::StatusChanged { .. }
+            | Self::Rated { .. }
+            | Self::KeptOpen { .. }
+            | Self::FollowedUp { .. }
+            | Self::Shared { .. }
+            | Self::Unshared { .. } => true,
         }
     }
 
-    /// Whether the timers changed.
+    /// Whether the timers changed: then they are armed anew. An event that is forgotten here is one that never wakes.
     pub const fn moves_timers(&self) -> bool {
-        matches!(self, Self::StatusChanged { .. } | Self::KeptOpen { .. } | Self::Reminded { .. })
+        match self {
+            Self::StatusChanged { .. } | Self::KeptOpen { .. } | Self::Reminded { .. } => true,
+            Self::Created { .. }
+            | Self::Verified { .. }
+            | Self::Commented { .. }
+            | Self::Changed { .. }
+            | Self::Rated { .. }
+            | Self::FollowedUp { .. }
+            | Self::Shared { .. }
+            | Self::Unshared { .. } => false,
+        }
     }
 }

@@ -1,14 +1,7 @@
-//! Which files are taken, and whether they wait for a scanner (S49, S55).
+//! Which files are taken (S49); each waits for the scanner (S55).
 
 use super::kinds::ScanState;
 use super::refusal::Refusal;
-
-/// How files are judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FilePolicy {
-    /// A scanner looks at every file: until then it is quarantined.
-    pub scanned: bool,
-}
 
 /// Extensions that are taken. Whoever signed the upload has compared the content with the extension; a type that is not here is refused
 /// whatever the signer took.
@@ -27,15 +20,11 @@ const PROGRAMS: &[&str] =
 ///
 /// # Errors
 /// `file_type` on `uploads` when extension and content do not fit a kind of evidence that is taken.
-pub fn verdict(name: &str, content_type: &str, policy: FilePolicy) -> Result<ScanState, Refusal> {
+pub fn verdict(name: &str, content_type: &str) -> Result<ScanState, Refusal> {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_lowercase();
     let fits = EVIDENCE.contains(&extension.as_str()) && !PROGRAMS.contains(&essence.as_str());
-    match (fits, policy.scanned) {
-        (false, _) => Err(Refusal::field("uploads", "file_type", "Files of this type are not taken.")),
-        (true, true) => Ok(ScanState::Quarantined),
-        (true, false) => Ok(ScanState::Clean),
-    }
+    if fits { Ok(ScanState::Quarantined) } else { Err(Refusal::field("uploads", "file_type", "Files of this type are not taken.")) }
 }
 
 #[cfg(test)]
@@ -44,21 +33,14 @@ mod tests {
 
     #[test]
     fn evidence_is_taken_by_extension_and_content_together() {
-        // S49, CF-7.
-        let policy = FilePolicy::default();
+        // S49, CF-7, S55: what is taken waits.
         for (name, content_type) in [("a.PNG", "image/png"), ("trace.log", "text/plain; charset=utf-8"), ("screen.mp4", "video/mp4")] {
-            assert_eq!(verdict(name, content_type, policy), Ok(ScanState::Clean), "{name}");
+            assert_eq!(verdict(name, content_type), Ok(ScanState::Quarantined), "{name}");
         }
         for (name, content_type) in
             [("a.exe", "image/png"), ("a.png", "application/x-msdownload"), ("noextension", "image/png"), ("a.sh", "text/plain")]
         {
-            assert!(verdict(name, content_type, policy).is_err(), "{name}");
+            assert!(verdict(name, content_type).is_err(), "{name}");
         }
-    }
-
-    #[test]
-    fn with_a_scanner_every_file_waits() {
-        // S55.
-        assert_eq!(verdict("a.pdf", "application/pdf", FilePolicy { scanned: true }), Ok(ScanState::Quarantined));
     }
 }

@@ -125,10 +125,11 @@ pub async fn of_ticket(
     .await?)
 }
 
-/// Files that wait for the scanner, oldest first, of all portals.
-pub async fn quarantined(pool: &PgPool, limit: i64) -> Result<Vec<AttachmentRow>, Error> {
-    Ok(sqlx::query_as("SELECT * FROM attachment WHERE state = $1 ORDER BY created_at, id LIMIT $2")
+/// Files that wait for the scanner, oldest first, of all portals, but for those that rest.
+pub async fn quarantined(pool: &PgPool, resting: &[Uuid], limit: i64) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM attachment WHERE state = $1 AND id <> ALL ($2) ORDER BY created_at, id LIMIT $3")
         .bind(ScanState::Quarantined.code())
+        .bind(resting)
         .bind(limit)
         .fetch_all(pool)
         .await?)
@@ -140,13 +141,13 @@ pub async fn ids(pool: &PgPool) -> Result<std::collections::HashSet<Uuid>, Error
     Ok(ids.into_iter().collect())
 }
 
-/// Notes what the scanner said; false when somebody else did before.
-pub async fn scanned(pool: &PgPool, id: AttachmentId, state: ScanState) -> Result<bool, Error> {
-    let done = sqlx::query("UPDATE attachment SET state = $2 WHERE id = $1 AND state = $3")
+/// Notes what the scanner said about a file that still waits.
+pub async fn scanned(pool: &PgPool, id: AttachmentId, state: ScanState) -> Result<(), Error> {
+    sqlx::query("UPDATE attachment SET state = $2 WHERE id = $1 AND state = $3")
         .bind(id.uuid())
         .bind(state.code())
         .bind(ScanState::Quarantined.code())
         .execute(pool)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }

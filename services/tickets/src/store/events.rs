@@ -11,6 +11,7 @@ use portico_proto::events::v1::{
     event_body,
 };
 use prost::Message;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::domain::access::Actor;
@@ -29,13 +30,21 @@ pub struct Circumstances {
     /// The requester of a creation has no account.
     pub requester_unregistered: bool,
     /// It came along with an import; then this is when it happened.
-    pub imported_from: Option<time::OffsetDateTime>,
+    pub imported_from: Option<OffsetDateTime>,
 }
 
-/// The stored form of an event; `after` is the ticket after it.
-pub fn stored(id: Uuid, event: &Event, actor: Actor, after: &Ticket, notices: &[Notice], around: Circumstances) -> NewEvent {
+/// The stored form of an event that happens `now`; `after` is the ticket after it.
+pub fn stored(
+    id: Uuid,
+    event: &Event,
+    scene: (Actor, OffsetDateTime),
+    after: &Ticket,
+    notices: &[Notice],
+    around: Circumstances,
+) -> NewEvent {
+    let (actor, now) = scene;
     let message = TicketsEvent {
-        ticket: Some(state(after, event.is_public())),
+        ticket: Some(state(after, event.is_public(), now)),
         notices: notices.iter().map(notice).collect(),
         imported_from: around.imported_from.map(to_proto),
         event: Some(body(event, actor, after, around)),
@@ -60,7 +69,7 @@ pub fn number(event: &mut NewEvent, id: TicketId, number: &str) {
     }
 }
 
-fn state(ticket: &Ticket, public: bool) -> TicketState {
+fn state(ticket: &Ticket, public: bool, now: OffsetDateTime) -> TicketState {
     TicketState {
         number: ticket.number.clone(),
         public_version: ticket.public_version,
@@ -68,12 +77,7 @@ fn state(ticket: &Ticket, public: bool) -> TicketState {
         status: ticket.status.name().to_owned(),
         requester_id: text(ticket.requester.map(PersonId::uuid)),
         organization_id: text(ticket.organization.map(OrganizationId::uuid)),
-        collaborator_ids: ticket
-            .collaborators
-            .iter()
-            .filter(|share| share.state == CollaboratorState::Active)
-            .map(|share| share.person.to_string())
-            .collect(),
+        collaborator_ids: ticket.collaborators.iter().filter(|share| share.sees(now)).map(|share| share.person.to_string()).collect(),
         assignee_id: text(ticket.assignee.map(PersonId::uuid)),
         group_id: text(ticket.group.map(GroupId::uuid)),
         verified: ticket.verified(),
@@ -145,7 +149,7 @@ pub struct Happened {
     /// Which version it brought the ticket to.
     pub version: i64,
     /// When.
-    pub at: time::OffsetDateTime,
+    pub at: OffsetDateTime,
     /// What.
     pub what: What,
 }
@@ -178,7 +182,7 @@ pub enum What {
 
 /// Finds a stored event of this service.
 pub async fn find(conn: &mut PortalConn, portal: &PortalId, event: Uuid) -> Result<Option<Happened>, Error> {
-    let row: Option<(Uuid, i64, time::OffsetDateTime, Vec<u8>)> = sqlx::query_as(
+    let row: Option<(Uuid, i64, OffsetDateTime, Vec<u8>)> = sqlx::query_as(
         "SELECT aggregate_id, version, at, body FROM journal WHERE portal = $1 AND event_id = $2 AND aggregate_kind = 'ticket'",
     )
     .bind(portal.as_str())
@@ -203,6 +207,11 @@ fn what(event: &Body) -> What {
         Body::Rated(_) => What::Rated,
         Body::ReminderDue(_) => What::Reminded,
         Body::CollaboratorAdded(_) => What::Shared,
-        _ => What::Other,
+        // An arm for each: what is new here needs words, or somebody who says that nobody is told.
+        Body::KeptOpen(_)
+        | Body::FollowUpLinked(_)
+        | Body::CollaboratorRemoved(_)
+        | Body::AttachmentScanned(_)
+        | Body::CatalogChanged(_) => What::Other,
     }
 }

@@ -1,5 +1,7 @@
 //! Files: claimed once, by their uploader, read by whoever may read their item now (CR-17, CF-3, CF-6, S49, S51, S52, I11).
 
+use portico_chassis::testing::clamd::Clamd;
+use portico_chassis::testing::eventually;
 use portico_proto::tickets::v1 as wire;
 
 use crate::common::{World, fields, told};
@@ -16,7 +18,10 @@ async fn a_file_travels_with_its_words() {
 
     let read = |id: &str| wire::GetAttachmentBlobRequest { portal: "demo".into(), attachment_id: id.to_owned() };
     let id = &item.attachments[0].id;
-    let blob = told(world.attachments().get_attachment_blob(world.stage.as_person(&world.bob, read(id))).await).unwrap();
+    let blob = eventually("the scanner", || async {
+        told(world.attachments().get_attachment_blob(world.stage.as_person(&world.bob, read(id))).await).ok()
+    })
+    .await;
     let content = std::fs::read(world.stage.path("blobs").join(&blob.path)).unwrap();
     assert_eq!(content, b"evidence");
     let hidden = told(world.attachments().get_attachment_blob(world.stage.as_person(&world.carol, read(id))).await).unwrap_err();
@@ -85,13 +90,16 @@ async fn an_upload_whose_content_was_exchanged_in_staging_is_refused() {
 
 #[tokio::test]
 async fn a_file_waits_for_the_scanner_and_malware_is_never_served() {
-    // S55: clamd's protocol over a real socket; what the scanner says decides.
-    let scanner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = scanner.local_addr().unwrap();
-    let config = portico_tickets::config::Config { scanner: Some(address.to_string()) };
+    // S55: clamd's protocol over a real socket; what the scanner says decides, and a file that it refuses holds up no other.
+    let scanner = Clamd::away();
+    let config = portico_tickets::config::Config { scanner: Some(scanner.address.clone()) };
     let world = World::with_config(crate::common::helpdesk(), 1, config).await;
     let alice = world.alice.id.to_string();
-    let uploads = vec![world.upload(&alice, "good.txt", b"good").await, world.upload(&alice, "bad.txt", b"EICAR").await];
+    let uploads = vec![
+        world.upload(&alice, "odd.txt", b"ODD").await,
+        world.upload(&alice, "good.txt", b"good").await,
+        world.upload(&alice, "bad.txt", b"EICAR").await,
+    ];
     let made = world.create(&world.alice, wire::CreateTicketRequest { uploads, ..world.plain("Files") }).await.unwrap();
     let files = world.timeline(&world.alice, &made.number).await.unwrap().remove(0).attachments;
     let read = |id: String| {
@@ -99,33 +107,14 @@ async fn a_file_waits_for_the_scanner_and_malware_is_never_served() {
         let mut client = world.attachments();
         async move { told(client.get_attachment_blob(request).await) }
     };
-    assert_eq!(read(files[0].id.clone()).await.unwrap_err().code(), "not_scanned_yet");
-    #[allow(clippy::disallowed_methods, reason = "the scanner ends with the test")]
-    tokio::spawn(async move {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        loop {
-            let (mut socket, _) = scanner.accept().await.unwrap();
-            let mut hello = [0; 10];
-            socket.read_exact(&mut hello).await.unwrap();
-            let mut content = Vec::new();
-            loop {
-                let length = socket.read_u32().await.unwrap();
-                if length == 0 {
-                    break;
-                }
-                let mut chunk = vec![0; length as usize];
-                socket.read_exact(&mut chunk).await.unwrap();
-                content.extend(chunk);
-            }
-            let answer: &[u8] = if content == b"EICAR" { b"stream: Eicar FOUND\0" } else { b"stream: OK\0" };
-            socket.write_all(answer).await.unwrap();
-        }
-    });
-    portico_chassis::testing::eventually("the clean file", || async { read(files[0].id.clone()).await.ok() }).await;
-    let infected = portico_chassis::testing::eventually("the verdict", || async {
-        read(files[1].id.clone()).await.err().filter(|error| error.code() != "not_scanned_yet")
-    })
-    .await;
+    for file in &files {
+        assert_eq!(read(file.id.clone()).await.unwrap_err().code(), "not_scanned_yet");
+    }
+    scanner.serve().await;
+    eventually("the clean file", || async { read(files[1].id.clone()).await.ok() }).await;
+    let infected =
+        eventually("the verdict", || async { read(files[2].id.clone()).await.err().filter(|error| error.code() != "not_scanned_yet") })
+            .await;
     assert_eq!(infected.code(), "infected");
     world.end().await;
 }

@@ -1,5 +1,8 @@
 //! Every method has a permission, and the database guards what the code forgets (S01, S66c).
 
+use std::collections::BTreeMap;
+
+use portico_chassis::grpc::Permission;
 use prost::Message;
 
 use crate::common::World;
@@ -20,6 +23,35 @@ fn every_method_of_the_contract_names_its_permission() {
     let mut named: Vec<String> = portico_tickets::api::PERMISSIONS.iter().map(|(method, _)| (*method).to_owned()).collect();
     named.sort();
     assert_eq!(named, methods);
+}
+
+/// S01: who may call what, a second time. A row that is loosened, or tightened, must be changed here too, and so be meant.
+#[test]
+fn every_method_is_open_to_whom_it_is_meant_for() {
+    let meant = [
+        (Permission::Public, "CatalogService/GetCatalog TicketsService/CreateTicket"),
+        (
+            Permission::SignedIn,
+            "TicketsService/GetTicket TicketsService/ListTickets TicketsService/CountTickets TicketsService/CloseTicket \
+             TicketsService/ReopenTicket TicketsService/KeepTicketOpen TicketsService/RateTicket \
+             TicketsService/CreateFollowUp TicketsService/MarkViewed ConversationService/AddComment \
+             ConversationService/GetTimeline CollaboratorsService/ListCollaborators CollaboratorsService/AddCollaborator \
+             CollaboratorsService/RemoveCollaborator CollaboratorsService/ConfirmCollaborator \
+             AttachmentsService/GetAttachmentBlob AttachmentsService/ListAttachments",
+        ),
+        (Permission::Staff, "CatalogService/ListGroups CatalogService/ListAssignableAgents TicketsService/UpdateTicket"),
+        (
+            Permission::Admin,
+            "CatalogService/CreateDepartment CatalogService/CreateProduct CatalogService/CreateCategory \
+             CatalogService/CreateGroup",
+        ),
+        (Permission::Operator, "ImportService/ImportTicket"),
+        (Permission::Services(&["identity"]), "GuestService/GetUnverifiedAddress"),
+        (Permission::Services(&["notifier"]), "InboundService/SubmitMail RenderService/RenderFor"),
+    ];
+    let methods = meant.iter().flat_map(|(permission, methods)| methods.split_whitespace().map(|method| (method, *permission)));
+    let rows = portico_tickets::api::PERMISSIONS.iter().map(|(method, permission)| (method.rsplit('.').next().unwrap(), *permission));
+    assert_eq!(rows.collect::<BTreeMap<_, _>>(), methods.collect::<BTreeMap<_, _>>());
 }
 
 #[tokio::test]

@@ -113,7 +113,11 @@ async fn a_collaborator_may_leave_and_a_share_may_run_out() {
     let seen = world.get(&world.carol, "DEMO-1").await.unwrap();
     assert!(!seen.actions.unwrap().comment, "a reader does not write");
     assert_eq!(world.comment(&world.carol, world.words("DEMO-1", "Hi")).await.unwrap_err().http_status(), 403);
+    let audience = async || world.events().await.pop().unwrap().1.ticket.unwrap().collaborator_ids;
+    assert_eq!(audience().await, [world.carol.id.to_string()]);
     portico_chassis::testing::eventually("the share's end", || async { world.get(&world.carol, "DEMO-1").await.err().map(|_| ()) }).await;
+    world.comment(&world.alice, world.words("DEMO-1", "After its end")).await.unwrap();
+    assert!(audience().await.is_empty(), "live notes go to those who see the ticket now");
     world.end().await;
 }
 

@@ -30,7 +30,11 @@ async fn an_attachment_is_stored_in_the_bucket_and_read_from_it() {
     let timeline = alice.get(&format!("tickets/{}/timeline", number(&ticket))).await.expect(200);
     let file = find(&timeline, "gateway.log").or_else(|| find(&ticket, "gateway.log")).expect("the file is shown");
     let id = file["id"].as_str().expect("an attachment has an id");
-    let read = alice.get(&format!("attachments/{id}")).await;
+    let read = wait::until("the scanner to let the file go", async || {
+        let read = alice.get(&format!("attachments/{id}")).await;
+        (read.status != 409).then_some(read)
+    })
+    .await;
     assert_eq!(read.status, 200, "{}", read.asked);
     assert!(read.bytes == bytes, "the file comes back as it was");
     wait::until("staging to be empty again", async || keys(&world, &server, "portico/staging/").await.is_empty().then_some(())).await;

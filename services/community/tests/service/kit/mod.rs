@@ -83,7 +83,7 @@ impl World {
         [alice(), bob(), agent()].iter().for_each(|person| identity.knows(person));
         let mut stage = Stage::new().await;
         stage.peer("identity", identity.clone().start().await);
-        let mut boot = stage.boot("community", Config {}).await;
+        let mut boot = stage.boot("community", Config::default()).await;
         boot.common.limit_factor = 1;
         let db = Db::open(boot.common.database_url.as_ref().unwrap(), 4, "community-test").unwrap();
         db.migrate(&portico_community::store::MIGRATIONS).await.unwrap();
@@ -111,7 +111,7 @@ impl World {
 
     /// Starts another replica of the service; gives the ways to the first and to the new one.
     pub async fn second_replica(&mut self) -> (Channel, Channel) {
-        let mut boot = self.stage.boot("community", Config {}).await;
+        let mut boot = self.stage.boot("community", Config::default()).await;
         boot.common.limit_factor = 1;
         let second = portico_community::start(boot).await.unwrap();
         let channel = Channel::from_shared(format!("http://{}", second.grpc.unwrap())).unwrap().connect().await.unwrap();

@@ -97,17 +97,21 @@ impl Kit {
         self.search_client().search(request).await.map(tonic::Response::into_inner)
     }
 
+    /// How far the indexes are.
+    pub async fn index_status(&self) -> wire::GetIndexStatusResponse {
+        self.search_client().get_index_status(self.stage.as_operator(wire::GetIndexStatusRequest {})).await.unwrap().into_inner()
+    }
+
     /// Waits until the index holds all that was written so far.
     pub async fn settle(&self) {
-        let status =
-            self.search_client().get_index_status(self.stage.as_operator(wire::GetIndexStatusRequest {})).await.unwrap().into_inner();
+        let status = self.index_status().await;
         let wait = wire::AwaitIndexedRequest { portal: PORTAL.into(), position: status.head_position, timeout_millis: 9_000 };
         assert!(self.search_client().await_indexed(self.stage.as_operator(wait)).await.unwrap().into_inner().reached);
     }
 }
 
 async fn launch(stage: &mut Stage) -> (Running, Channel) {
-    let config = Config { index_dir: stage.path("index") };
+    let config = Config { index_dir: stage.path("index"), scanner: None };
     let boot = stage.boot("knowledge", config).await;
     let running = portico_knowledge::start(boot).await.unwrap();
     let channel = channel(running.grpc.unwrap());

@@ -1,12 +1,10 @@
 //! One replica of anything may go: calls take turns among the processes that answer, and those that may be repeated are.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests end at the first surprise")]
 
-mod common;
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use common::Replica;
+use crate::common::Replica;
 use portico_chassis::config::NoConfig;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::peers::{PeerChannel, Peers, own};
