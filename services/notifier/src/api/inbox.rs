@@ -7,6 +7,7 @@ use portico_chassis::clock::{Clock, from_proto};
 use portico_chassis::error::Error;
 use portico_chassis::ids::parse_uuid;
 use portico_chassis::inbox::{Connection, Consumer};
+use portico_chassis::telemetry;
 use portico_proto::events::v1::community_event::Event as Community;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event as Identity;
@@ -81,7 +82,11 @@ fn wanted(body: Option<&Body>) -> Vec<Wanted> {
 
 /// A kind that this version does not know is told to nobody: a newer tickets service may have it before we do.
 fn ticket_notice(notice: &TicketNotice) -> Vec<Wanted> {
-    let Ok(kind) = notice.kind.parse::<Kind>() else { return Vec::new() };
+    let Ok(kind) = notice.kind.parse::<Kind>() else {
+        tracing::warn!(kind = notice.kind, "a notice of an unknown kind is told to nobody");
+        telemetry::meter().u64_counter("portico.notifier.unknown_notices").build().add(1, &[]);
+        return Vec::new();
+    };
     let channels = [(Channel::Mail, notice.mail), (Channel::Bell, notice.bell && kind.rings())];
     let to = |channel| notice.person_ids.iter().map(move |person| person_wants(person, kind, channel));
     channels.into_iter().filter(|(_, on)| *on).flat_map(|(channel, _)| to(channel)).collect()

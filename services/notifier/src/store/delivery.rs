@@ -139,7 +139,12 @@ pub async fn lease(conn: &mut PgConnection, wish: &Wish<'_>, now: OffsetDateTime
     .bind(wish.blocked_producers)
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(|row| leased(row, wish.lease)).collect()
+    Ok(rows.into_iter().filter_map(|row| readable(row, wish.lease)).collect())
+}
+
+/// A row that this version can't read, left by a newer one, waits for the end of its lease and holds up no other.
+fn readable(row: DueRow, lease: Uuid) -> Option<Leased> {
+    leased(row, lease).inspect_err(|error| tracing::error!(%error, "a delivery waits for a version that can read it")).ok()
 }
 
 fn leased(row: DueRow, lease: Uuid) -> Result<Leased, Error> {
