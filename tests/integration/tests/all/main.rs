@@ -13,6 +13,7 @@ mod first_ticket;
 mod getting_in;
 mod pages;
 mod parts_away;
+mod requirements;
 mod sign_ins;
 mod traces;
 mod two_commands;

@@ -1,5 +1,11 @@
 //! A started knowledge service and its clients.
-#![allow(dead_code, reason = "each test file uses a part of the kit")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    dead_code,
+    reason = "tests end at the first surprise; each file uses a part of the kit"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;
