@@ -59,12 +59,12 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use prost::Message;
     use prost_types::FileDescriptorSet;
 
-    use super::PERMISSIONS;
+    use super::{PERMISSIONS, Permission};
 
     /// Each RPC names its permission in this table, and the table names no other.
     #[test]
@@ -79,5 +79,46 @@ mod tests {
         let rows: BTreeSet<String> = PERMISSIONS.iter().map(|(method, _)| (*method).to_owned()).collect();
         assert_eq!(rows.len(), PERMISSIONS.len(), "a row stands twice");
         assert_eq!(methods, rows);
+    }
+
+    /// S01: who may call what, a second time. A row that is loosened, or tightened, must be changed here too, and so be meant.
+    #[test]
+    fn every_method_is_open_to_whom_it_is_meant_for() {
+        let meant = [
+            (
+                Permission::Public,
+                "PortalsService/GetPortal CaptchaService/IssueCaptcha CaptchaService/GetCaptchaImage \
+                 CaptchaService/GetCaptchaAudio AccountsService/SignUp AccountsService/Register \
+                 AccountsService/RequestPasswordReset AccountsService/ConfirmPasswordReset AccountsService/ConfirmAddress \
+                 AccountsService/InspectLink AccountsService/RenewLink SessionsService/Login SessionsService/Refresh",
+            ),
+            (
+                Permission::SignedIn,
+                "SessionsService/Logout SessionsService/ListSessions SessionsService/EndSession PeopleService/GetMe \
+                 PeopleService/UpdateMe PeopleService/ChangePassword InvitationsService/CreateInvitation \
+                 InvitationsService/ResendInvitation InvitationsService/RevokeInvitation InvitationsService/ListInvitations \
+                 OrganizationsService/GetOrganization OrganizationsService/ListMembers",
+            ),
+            (
+                Permission::Staff,
+                "PeopleService/ListPeople PeopleService/GetPerson PeopleService/UpdatePerson \
+                 OrganizationsService/CreateOrganization OrganizationsService/ListOrganizations OrganizationsService/SetMember \
+                 OrganizationsService/RemoveMember",
+            ),
+            (Permission::Admin, "PortalsService/GetSettings PortalsService/PatchSettings"),
+            (Permission::Operator, "PortalsService/CreatePortal PortalsService/ListInboundSecrets PeopleService/ImportPeople"),
+            (
+                Permission::Services(&["tickets", "knowledge", "community", "notifier", "gateway"]),
+                "PortalsService/ListPortals PortalsService/ListSettings PeopleService/BatchGetPeople PeopleService/EnsurePerson \
+                 PeopleService/FindPeopleByEmail PeopleService/SnapshotPeople RevocationService/ListRevocations",
+            ),
+            (Permission::Services(&["gateway", "notifier"]), "PortalsService/GetInboundSecret"),
+            (Permission::Services(&["tickets", "gateway"]), "CaptchaService/VerifyCaptcha"),
+            (Permission::Services(&["gateway"]), "CaptchaService/InspectCaptcha SessionsService/ResolveSession"),
+            (Permission::Services(&["notifier"]), "RenderService/RenderFor"),
+        ];
+        let methods = meant.iter().flat_map(|(permission, methods)| methods.split_whitespace().map(|method| (method, *permission)));
+        let rows = PERMISSIONS.iter().map(|(method, permission)| (method.rsplit('.').next().unwrap(), *permission));
+        assert_eq!(rows.collect::<BTreeMap<_, _>>(), methods.collect::<BTreeMap<_, _>>());
     }
 }

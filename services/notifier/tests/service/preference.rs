@@ -1,10 +1,11 @@
 //! Preferences, and that every method has a permission.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::kit::{PORTAL, World, agent, customer};
 use portico_chassis::error::Error;
+use portico_chassis::grpc::Permission;
 use portico_proto::notifier::v1::{
     GetDeliveryCountersRequest, GetInboundMailRequest, GetPreferencesRequest, ListFailedDeliveriesRequest, PutPreferencesRequest,
 };
@@ -83,4 +84,29 @@ fn every_method_has_a_permission() {
         .collect();
     let permitted: BTreeSet<String> = portico_notifier::api::PERMISSIONS.iter().map(|(method, _)| (*method).to_owned()).collect();
     assert_eq!(methods, permitted);
+}
+
+/// S01: who may call what, a second time. A row that is loosened, or tightened, must be changed here too, and so be meant.
+#[test]
+fn every_method_is_open_to_whom_it_is_meant_for() {
+    let meant = [
+        (Permission::Public, "InboundService/IngestMail"),
+        (
+            Permission::SignedIn,
+            "NotificationsService/ListNotifications NotificationsService/GetUnreadCount \
+             NotificationsService/MarkNotificationsRead PreferencesService/GetPreferences PreferencesService/PutPreferences",
+        ),
+        (
+            Permission::Staff,
+            "InboundService/GetInboundMail InboundService/ListInboundMails InboundService/AcceptInboundMail \
+             InboundService/DropInboundMail",
+        ),
+        (
+            Permission::Operator,
+            "DeliveriesService/GetDeliveryCounters DeliveriesService/ListFailedDeliveries DeliveriesService/RetryDelivery",
+        ),
+    ];
+    let methods = meant.iter().flat_map(|(permission, methods)| methods.split_whitespace().map(|method| (method, *permission)));
+    let rows = portico_notifier::api::PERMISSIONS.iter().map(|(method, permission)| (method.rsplit('.').next().unwrap(), *permission));
+    assert_eq!(rows.collect::<BTreeMap<_, _>>(), methods.collect::<BTreeMap<_, _>>());
 }

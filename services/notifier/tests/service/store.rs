@@ -1,6 +1,8 @@
 //! Store functions that time drives, and the fences between portals and workers, against real PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
+use std::collections::BTreeSet;
+
 use portico_chassis::db::Db;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::testing::Stage;
@@ -101,6 +103,27 @@ async fn a_lease_keeps_others_away_and_fences_its_former_holder() {
     // That a mail left is a fact, whoever holds the lease.
     delivery::mark_sent(&mut conn, old.id, at).await.unwrap();
     assert!(lease(&mut conn, 104, at + Duration::hours(1)).await.is_empty());
+    drop(conn);
+    db.close().await;
+    stage.clear().await;
+}
+
+/// What a newer version wrote before it was taken back holds up nobody.
+#[tokio::test]
+async fn a_delivery_that_this_version_can_not_read_leaves_the_others_their_turn() {
+    let (stage, db) = stage().await;
+    let mut conn = system(&db).await;
+    let at = now();
+    delivery::insert(&mut conn, &[row(1, at), row(2, at), row(3, at)], at).await.unwrap();
+    sqlx::query("UPDATE delivery SET kind = 'of_the_future' WHERE event_id = $1")
+        .bind(Uuid::from_u128(1))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let leased = lease(&mut conn, 7, at).await;
+    assert_eq!(leased.iter().map(|one| one.due.event_id.as_u128()).collect::<BTreeSet<_>>(), BTreeSet::from([2, 3]));
+    let later = lease(&mut conn, 8, at + Duration::seconds(31)).await;
+    assert_eq!(later.len(), 2, "it waits, and comes with the others again");
     drop(conn);
     db.close().await;
     stage.clear().await;

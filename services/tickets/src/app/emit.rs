@@ -120,7 +120,14 @@ fn words(event: &Event, after: &Ticket) -> Option<WordsWrite> {
         Event::Created { ticket, description, .. } => (lexemes([ticket.subject.as_str(), description]), false),
         Event::Commented { body, visibility, .. } => (lexemes([body.as_str()]), *visibility == Visibility::Internal),
         Event::Changed { patch, .. } => (lexemes([patch.subject.as_deref()?]), false),
-        _ => return None,
+        Event::Verified { .. }
+        | Event::StatusChanged { .. }
+        | Event::Rated { .. }
+        | Event::KeptOpen { .. }
+        | Event::Reminded { .. }
+        | Event::FollowedUp { .. }
+        | Event::Shared { .. }
+        | Event::Unshared { .. } => return None,
     };
     Some(WordsWrite { portal: after.portal.clone(), ticket: after.id, words, internal })
 }
