@@ -54,7 +54,7 @@ pub struct Call {
 /// A call of the JSON API: a write with the cookie has been checked for its form token.
 pub struct Api(pub Call);
 
-/// A call of a page: the handler checks the form token of a write itself, with [`Call::check_form`].
+/// A call of a page: `Posted` checks the form token of a write, with [`Call::check_form`].
 pub struct Page(pub Call);
 
 /// A call by whoever runs the installation.

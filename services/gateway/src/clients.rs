@@ -1,5 +1,5 @@
-//! The gRPC clients of the other services: one channel each, in the gateway's name. Reads, and mutations because they carry a request id,
-//! are sent again while nobody answers them.
+//! The gRPC clients of the other services, in the gateway's name: one channel each, and one for large mails. Reads, and mutations because
+//! they carry a request id, are sent again while nobody answers them; large mails are not.
 
 use chassis::peers::{PeerChannel, Peers};
 use portico_proto::community::v1 as community;

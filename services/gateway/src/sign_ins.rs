@@ -1,4 +1,4 @@
-//! Turns the secret in a browser's cookie into an access token, and remembers it for as long as the token lives.
+//! Turns the secret in a browser's cookie into an access token, and believes it for ten seconds; while identity is away, until the token ends.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;

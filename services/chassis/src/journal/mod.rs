@@ -2,7 +2,7 @@
 //!
 //! A service decides, describes the result as an [`Entry`], and appends it. One writer a replica takes all entries that wait, commits
 //! them in one transaction and answers each: the caller hears of success after the commit and never before. Entries that lose a
-//! version, a claim or a request id are left out whole; strangers in the same batch commit (architecture: "The journal").
+//! version, a claim or a request id are left out whole; strangers in the same batch commit (docs/ARCHITECTURE.md, walk one, step 6).
 //!
 //! - [`admit`]: which entries of a batch may commit, as a pure function.
 //! - [`append`]: the SQL of one batch.

@@ -103,7 +103,7 @@ impl<W: Writes> Journal<W> {
         deadline.bound(answered.instrument(span)).await?.map_err(|_| Error::Unavailable("the journal ended"))?
     }
 
-    /// Commits one entry; conflicts become errors. For a new aggregate, which nobody else can hold.
+    /// Commits one entry and says what became of it: a conflict is an outcome, no error. For what has no actor, such as a new aggregate.
     pub async fn append_one(&self, entry: Entry<W>, deadline: Deadline) -> Result<Outcome, Error> {
         self.append(vec![entry], deadline).await?.pop().ok_or_else(|| Error::internal("the journal answered nothing"))
     }

@@ -163,7 +163,8 @@ async fn an_unknown_portal_costs_identity_one_question_a_second_however_often_it
     stage.clear().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// One thread, so that what follows identity's clock waits for the first `await` after the look at the readiness.
+#[tokio::test]
 async fn a_gateway_with_a_wrong_wall_clock_tells_identitys_time() {
     let mut stage = Stage::new().await;
     let identity = Identity::start(&mut stage).await;

@@ -7,6 +7,7 @@ CREATE TABLE counter (
 SELECT portico_protect('counter');
 
 CREATE TABLE heard (
+    nth bigint GENERATED ALWAYS AS IDENTITY,
     position bigint NOT NULL,
     aggregate_id uuid NOT NULL,
     version bigint NOT NULL

@@ -129,7 +129,7 @@ pub struct Article {
     pub created_at: OffsetDateTime,
     /// When it was first published.
     pub published_at: Option<OffsetDateTime>,
-    /// When its content last changed.
+    /// When anything of it last changed, its state and audience too.
     pub updated_at: OffsetDateTime,
 }
 

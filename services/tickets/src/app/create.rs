@@ -111,7 +111,7 @@ impl Tickets {
         drop(conn);
         let request = input.request.clone();
         let mut draft = self.draft(asker, &input, now).await?;
-        // The rules are asked before anything is spent.
+        // The rules are asked before anything is spent; only a requester's new address is a person in identity by now.
         create::create(draft.new.clone(), draft.actor, &rules, now)?;
         if let Some(guest) = &input.guest {
             self.identity.spend_captcha(context, &asker.portal, &request.key, &guest.captcha).await?;
@@ -133,7 +133,7 @@ impl Tickets {
         }
     }
 
-    /// Looks everything up that the new ticket refers to, but those it is shared with.
+    /// Looks everything up that the new ticket refers to, but those it is shared with. A requester's new address becomes a person here.
     pub(super) async fn draft(&self, asker: &Asker, input: &NewInput, now: OffsetDateTime) -> Result<Draft, Error> {
         let mut names = HashMap::new();
         let place = self.place(asker, input, &mut names).await?;
@@ -215,7 +215,7 @@ impl Tickets {
         store::person::support(conn, &asker.portal, super::AGENTS_TOLD).await
     }
 
-    /// Journals a new ticket; the answer is the requester's view, or a guest's.
+    /// Journals a new ticket; the answer is the view of whoever asks. A guest's is cut by the edge (`guests_ticket` in `api/wire.rs`).
     pub(super) async fn commit_new(
         &self,
         asker: &Asker,
@@ -266,7 +266,7 @@ fn first_events(draft: &Draft, rules: &Rules, now: OffsetDateTime) -> Result<(Ve
     Ok((events, blank))
 }
 
-/// The answer before the number is known. A guest learns nothing but that it was taken.
+/// The answer before the number is known.
 fn first_view(asker: &Asker, draft: &Draft, out: &Emission, rules: &Rules, now: OffsetDateTime) -> TicketView {
     let mut case = Case::bare(out.ticket.clone(), draft.new.description.clone());
     case.names.clone_from(&draft.names);

@@ -1,4 +1,4 @@
-//! The rooms: which part of a service may know which. Reads the sources; a wrong arrow fails (architecture.md, the house).
+//! The rooms: which part of a service may know which. Reads the sources; a wrong arrow fails (docs/ARCHITECTURE.md, "The rooms of a service").
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 

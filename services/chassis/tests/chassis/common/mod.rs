@@ -259,7 +259,7 @@ impl Listener {
 
     /// The positions that were heard, in the order of their effect.
     pub async fn heard(&self) -> Vec<i64> {
-        sqlx::query_scalar("SELECT position FROM heard ORDER BY ctid").fetch_all(self.foundation.db.system()).await.unwrap()
+        sqlx::query_scalar("SELECT position FROM heard ORDER BY nth").fetch_all(self.foundation.db.system()).await.unwrap()
     }
 
     pub async fn stop(self) {

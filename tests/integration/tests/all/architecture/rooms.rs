@@ -1,4 +1,4 @@
-//! The rooms of a service and what each may name: everything else is a wrong arrow (architecture.md, the house).
+//! The rooms of a service and what each may name: everything else is a wrong arrow (docs/ARCHITECTURE.md, "The rooms of a service").
 
 use super::paths::Named;
 
