@@ -42,6 +42,14 @@ impl Place {
         Told::from(self.command(options).output().unwrap())
     }
 
+    /// Starts; when that fails, what it said and the last of its log tell why.
+    fn up(&self, options: &[&str]) {
+        let told = self.run(options);
+        let log = std::fs::read_to_string(self.data().join("run.log")).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(40).collect();
+        assert_eq!(told.code, 0, "{told:?}\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n"));
+    }
+
     fn status(&self) -> Value {
         let told = self.run(&["--status", "--json"]);
         assert_eq!(told.code, 0, "{told:?}");
@@ -184,10 +192,10 @@ async fn the_status_tells_whether_and_where_it_runs() {
     assert_eq!(place.run(&["--status"]).code, 1);
 
     // The data are kept until --fresh forgets them.
-    assert_eq!(place.run(&["--detach", "--no-demo", "--port", "0"]).code, 0);
+    place.up(&["--detach", "--no-demo", "--port", "0"]);
     assert_eq!(place.guest().get("/portal/demo").await.status, 200);
     place.run(&["--stop"]);
-    assert_eq!(place.run(&["--detach", "--no-demo", "--fresh", "--port", "0"]).code, 0);
+    place.up(&["--detach", "--no-demo", "--fresh", "--port", "0"]);
     assert_eq!(place.guest().get("/portal/demo").await.status, 404);
     assert_ne!(place.status()["operator_token"], status["operator_token"]);
 }
@@ -195,7 +203,7 @@ async fn the_status_tells_whether_and_where_it_runs() {
 #[tokio::test]
 async fn a_killed_supervisor_leaves_nothing_that_cannot_be_stopped_or_started_again() {
     let place = Place::new();
-    assert_eq!(place.run(&["--detach", "--port", "0"]).code, 0);
+    place.up(&["--detach", "--port", "0"]);
     let alice = place.alice().await;
     let ticket = alice.ticket("Written before the blow").await;
     let path = format!("tickets/{}", ticket["number"].as_str().unwrap());
@@ -211,10 +219,10 @@ async fn a_killed_supervisor_leaves_nothing_that_cannot_be_stopped_or_started_ag
     assert_eq!(orphans(), 0, "--stop finds the orphans");
 
     // Everything at once, the postmaster too; the next start needs no stop.
-    assert_eq!(place.run(&["--detach", "--no-demo", "--port", "0"]).code, 0);
+    place.up(&["--detach", "--no-demo", "--port", "0"]);
     assert_eq!(place.alice().await.get(&path).await.expect(200)["subject"], "Written before the blow");
     kill(&pids(&place.status()));
-    assert_eq!(place.run(&["--detach", "--no-demo", "--port", "0"]).code, 0);
+    place.up(&["--detach", "--no-demo", "--port", "0"]);
     assert_eq!(place.alice().await.get(&path).await.expect(200)["subject"], "Written before the blow");
 
     // A status file of another version, while all of it runs.
@@ -229,7 +237,7 @@ async fn a_killed_supervisor_leaves_nothing_that_cannot_be_stopped_or_started_ag
 #[tokio::test]
 async fn two_replicas_stand_behind_a_balancer_that_goes_by_readiness() {
     let place = Place::new();
-    assert_eq!(place.run(&["--detach", "--no-demo", "--replicas", "2", "--port", "0"]).code, 0);
+    place.up(&["--detach", "--no-demo", "--replicas", "2", "--port", "0"]);
     let status = place.status();
     for service in SERVICES {
         let second = format!("{service}-2");
