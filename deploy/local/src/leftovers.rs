@@ -15,17 +15,23 @@ use crate::{postgres, terminal};
 /// How long an orphan of an earlier start may take to leave.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Times that a lock in other hands is looked at again, 50 ms apart.
+const LOCK_TRIES: u32 = 30;
+
 /// Makes this process the one supervisor of a data folder: the lock goes with the process, however it ends.
 pub async fn lock(layout: &Layout) -> Result<File> {
     let mut file =
         File::options().create(true).truncate(false).write(true).open(layout.lock()).context("the lock file cannot be opened")?;
     let former = locked(layout);
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
+    let mut tries = LOCK_TRIES;
+    while let Err(error) = file.try_lock() {
+        let std::fs::TryLockError::WouldBlock = error else { return Err(error).context("the lock cannot be taken") };
+        // A supervisor that was killed a moment ago may still be on its way out, with the lock in its hand.
+        if tries == 0 {
             bail!("Portico already runs in {}; `./run --status` tells where, `./run --stop` ends it", layout.data().display())
         }
-        Err(std::fs::TryLockError::Error(error)) => return Err(error).context("the lock cannot be taken"),
+        tries -= 1;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     if let Some(former) = former.filter(|former| former.pid != std::process::id()) {
         // A killed process lets go of one thing after the other; the public port may come after the lock.

@@ -104,7 +104,9 @@ fn open_folder(folder: &Path) -> std::io::Result<()> {
 /// The locked file of a port; none when another stack has it. Reading is enough for a lock, also on another user's file.
 fn reserve(folder: &Path, port: u16) -> Option<File> {
     let path = folder.join(port.to_string());
-    let file = File::open(&path).or_else(|_| OpenOptions::new().create(true).truncate(false).write(true).open(&path)).ok()?;
+    // `create_new` follows no link that a stranger may have put there; another stack may have made the file meanwhile.
+    let make = || OpenOptions::new().create_new(true).write(true).open(&path);
+    let file = File::open(&path).or_else(|_| make()).or_else(|_| File::open(&path)).ok()?;
     file.try_lock().ok().map(|()| file)
 }
 

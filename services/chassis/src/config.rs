@@ -211,10 +211,12 @@ pub fn load<C: ServiceConfig>() -> Result<(Common, C), ConfigError> {
         figment = figment.merge(Toml::file_exact(path));
     }
     let figment = figment.merge(Env::prefixed("PORTICO_").ignore(&["config"]).filter(|key| !key.starts_with("test_")).split("__"));
-    if let Some(missing) = C::REQUIRED.iter().find(|key| !figment.contains(key)) {
-        return Err(ConfigError::Bad(format!("`{missing}` is missing")));
+    // What is there is read first: a file that can't be parsed has no keys at all, and that is not what is wrong with it.
+    let read = from_figment(figment.clone())?;
+    match C::REQUIRED.iter().find(|key| !figment.contains(key)) {
+        Some(missing) => Err(ConfigError::Bad(format!("`{missing}` is missing"))),
+        None => Ok(read),
     }
-    from_figment(figment)
 }
 
 fn from_figment<C: ServiceConfig>(figment: Figment) -> Result<(Common, C), ConfigError> {

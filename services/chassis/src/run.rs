@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -298,11 +299,16 @@ where
         let telemetry = crate::telemetry::start(service, &common)?;
         let drain = Duration::from_secs(common.drain_seconds);
         let boot = Boot::new(service, common, config, Clock::start(), Random::from_os())?;
-        let running = start(boot).await?;
+        // Whoever is told to stop while it starts, as in a rolling update that is taken back, just ends.
+        let mut signals = Signals::listen()?;
+        let running = tokio::select! {
+            running = start(boot) => running?,
+            () = signals.told() => return Ok(ExitCode::SUCCESS),
+        };
         tracing::info!(grpc = ?running.grpc, http = ?running.http, operations = ?running.operations, "started");
         let tasks = running.tasks.clone();
         let code = tokio::select! {
-            signal = wait_for_signal() => { signal?; ExitCode::SUCCESS }
+            () = signals.told() => ExitCode::SUCCESS,
             task = tasks.broken() => {
                 tracing::error!(task, "the process ends so that it is started again");
                 ExitCode::from(BROKEN)
@@ -330,15 +336,23 @@ pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-async fn wait_for_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, which from `listen` on no longer end the process by themselves.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -78,8 +78,10 @@ enum Trouble {
     Away,
     /// clamd has seen this file and refused it.
     Refused(String),
-    /// It broke off, or the object could not be read.
+    /// It broke off.
     Broken(String),
+    /// The object could not be read: clamd still waits for the rest of it.
+    Unread(String),
 }
 
 /// A file that is left alone.
@@ -114,7 +116,7 @@ impl<Q: Quarantine> Scanner<Q> {
                     }
                     Verdict::Infected
                 }
-                Err(Trouble::Broken(reason)) => {
+                Err(Trouble::Broken(reason) | Trouble::Unread(reason)) => {
                     tracing::warn!(%file, reason, "a file could not be looked at");
                     self.rest(file, false);
                     continue;
@@ -190,6 +192,9 @@ async fn search(mut content: Content) -> Result<Verdict, Trouble> {
 /// clamd's INSTREAM: chunks, each after its length, until one of length 0; the answer ends in `OK`, `FOUND` or `ERROR`.
 async fn ask(mut clamd: TcpStream, content: Content) -> Result<Verdict, Trouble> {
     let sent = send(&mut clamd, content).await;
+    if let Err(unread @ Trouble::Unread(_)) = sent {
+        return Err(unread);
+    }
     let mut answer = Vec::new();
     let read = clamd.take(4096).read_to_end(&mut answer).await;
     // clamd answers and closes before it has everything when a file is longer than it takes: the answer says more than the broken pipe.
@@ -202,7 +207,7 @@ async fn ask(mut clamd: TcpStream, content: Content) -> Result<Verdict, Trouble>
 
 async fn send(clamd: &mut TcpStream, mut content: Content) -> Result<(), Trouble> {
     clamd.write_all(b"zINSTREAM\0").await.map_err(broken)?;
-    while let Some(bytes) = content.try_next().await.map_err(broken)? {
+    while let Some(bytes) = content.try_next().await.map_err(|error| Trouble::Unread(error.to_string()))? {
         for chunk in bytes.chunks(CHUNK) {
             clamd.write_u32(u32::try_from(chunk.len()).unwrap_or(0)).await.map_err(broken)?;
             clamd.write_all(chunk).await.map_err(broken)?;

@@ -45,7 +45,7 @@ pub struct Call {
     path: Vec<(String, String)>,
     token: Option<Arc<str>>,
     operator: bool,
-    term: Term,
+    pub(crate) term: Term,
     request_id: String,
     // Held until the answer is ready.
     in_progress: Option<Arc<InProgress>>,

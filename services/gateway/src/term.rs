@@ -13,6 +13,8 @@ use tokio::time::{Instant, Sleep};
 
 /// A body of which nothing comes for this long has broken off.
 const IDLE: Duration = Duration::from_secs(30);
+/// Slower than this, once `IDLE` has passed, nobody sends who wants an answer (bytes a second).
+const SLOWEST: u64 = 1024;
 
 /// The time that the services get for one request; it begins anew with each part of the body. Clones are the same one.
 #[derive(Debug, Clone)]
@@ -48,7 +50,14 @@ impl Term {
         if body.is_end_stream() {
             return body;
         }
-        AxumBody::new(Arriving { body, term: self.clone(), idle: Box::pin(tokio::time::sleep(IDLE)) })
+        AxumBody::new(Arriving {
+            body,
+            term: self.clone(),
+            idle: Box::pin(tokio::time::sleep(IDLE)),
+            waiting: false,
+            begun: Instant::now(),
+            came: 0,
+        })
     }
 }
 
@@ -56,6 +65,19 @@ struct Arriving {
     body: AxumBody,
     term: Term,
     idle: Pin<Box<Sleep>>,
+    /// Somebody reads and nothing is there: only then the time without a part counts.
+    waiting: bool,
+    begun: Instant,
+    came: u64,
+}
+
+impl Arriving {
+    /// Whether so little came that a slot is only held.
+    fn drips(&mut self, part: &Bytes) -> bool {
+        self.came += part.len() as u64;
+        let past = self.begun.elapsed();
+        past > IDLE && self.came < SLOWEST * past.as_secs()
+    }
 }
 
 impl Body for Arriving {
@@ -64,10 +86,18 @@ impl Body for Arriving {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Pending => self.idle.as_mut().poll(cx).map(|()| Some(Err(axum::Error::new("the body stopped coming")))),
+            Poll::Pending => {
+                if !std::mem::replace(&mut self.waiting, true) {
+                    self.idle.as_mut().reset(Instant::now() + IDLE);
+                }
+                self.idle.as_mut().poll(cx).map(|()| Some(Err(axum::Error::new("the body stopped coming"))))
+            }
+            Poll::Ready(Some(Ok(frame))) if frame.data_ref().is_some_and(|part| self.drips(part)) => {
+                Poll::Ready(Some(Err(axum::Error::new("the body comes too slowly"))))
+            }
             ready => {
                 self.term.begin();
-                self.idle.as_mut().reset(Instant::now() + IDLE);
+                self.waiting = false;
                 ready
             }
         }
@@ -93,6 +123,18 @@ mod tests {
         let parts = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"half"))]).chain(stream::pending());
         let mut body = Term::default().after(AxumBody::from_stream(parts));
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
+        assert!(body.frame().await.unwrap().is_err());
+    }
+
+    /// Whoever sends a byte now and then would hold a place for the ten minutes that a large file may take.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_only_drips_breaks_off() {
+        let drops = stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+        });
+        let mut body = Term::default().after(AxumBody::from_stream(drops.boxed()));
+        assert!(body.frame().await.unwrap().is_ok());
         assert!(body.frame().await.unwrap().is_err());
     }
 

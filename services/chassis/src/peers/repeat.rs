@@ -60,8 +60,8 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
         let request = copy(&parts, &body, deadline);
         Box::pin(async move { (replica, send(replicas, replica, request).await) })
     };
-    let first = replicas.next(None);
-    running.push(ask(first));
+    let mut last = replicas.next(None);
+    running.push(ask(last));
     let (mut sent, mut pause) = (1, Duration::from_millis(20));
     let silence = tokio::time::sleep(SILENCE);
     tokio::pin!(silence);
@@ -72,8 +72,8 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
             () = &mut silence, if second.is_none() && replicas.several() => {
                 second = repeats.clone().try_acquire_owned().ok();
                 if second.is_some() {
-                    replicas.rest(first);
-                    running.push(ask(replicas.next(Some(first))));
+                    replicas.rest(last);
+                    running.push(ask(replicas.next(Some(last))));
                     sent += 1;
                 } else {
                     silence.as_mut().reset(tokio::time::Instant::now() + SILENCE);
@@ -87,7 +87,8 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
         if running.is_empty() {
             tokio::time::sleep(pause).await;
             pause *= 5;
-            running.push(ask(replicas.next(Some(replica))));
+            last = replicas.next(Some(replica));
+            running.push(ask(last));
             sent += 1;
         }
     }

@@ -46,6 +46,8 @@ impl FromRequest<AppState> for Posted {
             return Err(Problem::UnsupportedMediaType("a form"));
         };
         visit.call.check_form(value_of(&fields, csrf::FIELD))?;
+        // The body is there and its files are in staging: from now on the services get their time.
+        visit.call.term.begin();
         Ok(Self { visit, fields, files })
     }
 }

@@ -67,20 +67,28 @@ export async function refreshParts(selectors) {
   return fresh;
 }
 
+// A refresh that fails, as on a line that was cut, is tried again after these times, in ms; the stream may know of nothing more to tell.
+const AGAIN = [1000, 2000, 4000, 8000, 16000];
+
 /** Keeps a conversation current: appends when its end is in view, else offers a bar. */
 export function liveThread(number, selectors) {
-  return async (note) => {
-    if (note.kind === "ticket" && note.data.number !== number) return;
+  let tries = 0;
+  let waiting;
+  const refresh = async () => {
+    clearTimeout(waiting);
     const thread = $("[data-append]");
     const atEnd = thread && thread.getBoundingClientRect().bottom < innerHeight + 200;
     const top = scrollY;
     const fresh = await refreshParts(selectors);
+    if (!fresh && tries < AGAIN.length) { waiting = setTimeout(refresh, AGAIN[tries]); tries += 1; return; }
+    tries = 0;
     if (!fresh?.length) return;
     scrollTo({ top, behavior: "instant" });
     const words = fresh.length === 1 ? "1 new reply" : `${fresh.length} new replies`;
     announce(words);
     if (!atEnd) bar(words, fresh[0]);
   };
+  return async (note) => { if (note.kind !== "ticket" || note.data.number === number) await refresh(); };
 }
 
 function bar(words, target) {
