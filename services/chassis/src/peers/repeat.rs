@@ -1,5 +1,6 @@
 //! A call that is sent again while nobody answers it: at once when a process is not there, and to a second process when the first one keeps
-//! silent. Every mutation carries a request id and so takes effect once, whoever of them answers first.
+//! silent. Every mutation carries a request id and so takes effect once. When both are at it, only the one whose effect it is can say so: a
+//! refusal of the other, which finds the way taken (an upload used, a limit reached), waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::grpc::grpc_code;
 const TRIES: u32 = 3;
 /// After this time without an answer another process is asked as well.
 const SILENCE: Duration = Duration::from_secs(2);
+/// So long a refusal waits for the other process, if there is one at it: what it was refused for that one did a moment ago.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// Second processes that are asked at once, so that a slow service does not get its work doubled.
 const SECONDS_AT_ONCE: usize = 32;
 
@@ -81,7 +84,13 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
                 continue;
             }
         };
-        if !is_away(&answer) || (running.is_empty() && (sent >= TRIES || deadline.remaining().unwrap_or_default() <= pause)) {
+        if code(&answer) == Code::Ok {
+            return answer;
+        }
+        if !is_away(&answer) {
+            return last_word(&mut running, answer).await;
+        }
+        if running.is_empty() && (sent >= TRIES || deadline.remaining().unwrap_or_default() <= pause) {
             return answer;
         }
         if running.is_empty() {
@@ -92,6 +101,19 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
             sent += 1;
         }
     }
+}
+
+/// The refusal of one process, unless the other, which may have done it, is about to say so.
+async fn last_word(others: &mut FuturesUnordered<BoxFuture<'_, (Replica, Answer)>>, refusal: Answer) -> Answer {
+    let done = async {
+        while let Some((_, other)) = others.next().await {
+            if code(&other) == Code::Ok {
+                return Some(other);
+            }
+        }
+        None
+    };
+    tokio::time::timeout(LAST_WORD, done).await.ok().flatten().unwrap_or(refusal)
 }
 
 fn deadline(parts: &Parts) -> Deadline {
@@ -109,5 +131,10 @@ fn copy(parts: &Parts, body: &Bytes, deadline: Deadline) -> http::Request<Body> 
 
 /// Whether nobody did anything: the process is not there, or says that it can't now.
 fn is_away(answer: &Answer) -> bool {
-    answer.as_ref().map_or(true, |answer| grpc_code(answer.headers()) == Code::Unavailable)
+    code(answer) == Code::Unavailable
+}
+
+/// What became of the call; a process that is not there is unavailable too.
+fn code(answer: &Answer) -> Code {
+    answer.as_ref().map_or(Code::Unavailable, |answer| grpc_code(answer.headers()))
 }
