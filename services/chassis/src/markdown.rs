@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
+use linkify::{LinkFinder, LinkKind};
+use pulldown_cmark::{CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream, html};
 
 /// Elements that user text may become. No `hx-*`, no `style`, no ids: those are ours.
 static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
@@ -61,7 +62,7 @@ fn options() -> Options {
 }
 
 /// Renders to HTML. Raw HTML in the source is shown as text, images become links (nothing is loaded from elsewhere), headings begin at
-/// level two, and a single line break stays one.
+/// level two, a single line break stays one, and an address that is just written becomes a link.
 pub fn render(source: &str) -> String {
     let events = Parser::new_ext(source, options()).map(|event| match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
@@ -73,8 +74,41 @@ pub fn render(source: &str) -> String {
         event => event,
     });
     let mut unsafe_html = String::with_capacity(source.len() * 2);
-    html::push_html(&mut unsafe_html, events);
+    html::push_html(&mut unsafe_html, linked(TextMergeStream::new(events)));
     SANITIZER.clean(&unsafe_html).to_string()
+}
+
+/// Makes links of the addresses (web and mail) in running text; in links and code they stay text.
+fn linked<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
+    let mut outside = 0_usize;
+    events.flat_map(move |event| {
+        match &event {
+            Event::Start(Tag::Link { .. } | Tag::CodeBlock(_)) => outside += 1,
+            Event::End(TagEnd::Link | TagEnd::CodeBlock) => outside -= 1,
+            Event::Text(text) if outside == 0 => return addresses(text),
+            _ => {}
+        }
+        vec![event]
+    })
+}
+
+fn addresses<'a>(text: &str) -> Vec<Event<'a>> {
+    let mut events = Vec::new();
+    for span in LinkFinder::new().spans(text) {
+        let words = Event::Text(CowStr::from(span.as_str().to_owned()));
+        let link_type = match span.kind() {
+            Some(LinkKind::Url) => LinkType::Autolink,
+            Some(LinkKind::Email) => LinkType::Email,
+            _ => {
+                events.push(words);
+                continue;
+            }
+        };
+        let dest_url = CowStr::from(span.as_str().to_owned());
+        let link = Tag::Link { link_type, dest_url, title: CowStr::Borrowed(""), id: CowStr::Borrowed("") };
+        events.extend([Event::Start(link), words, Event::End(TagEnd::Link)]);
+    }
+    events
 }
 
 fn lower(level: pulldown_cmark::HeadingLevel) -> pulldown_cmark::HeadingLevel {
@@ -176,6 +210,24 @@ mod tests {
     #[test]
     fn links_carry_rel() {
         assert!(render("[x](https://a.test)").contains("rel=\"noopener nofollow ugc\""));
+    }
+
+    #[test]
+    fn addresses_that_are_just_written_are_links() {
+        for (source, wanted) in [
+            ("See https://a.test/x_y_z?b=1&c=2.", r#"<a href="https://a.test/x_y_z?b=1&amp;c=2""#),
+            ("(http://a.test/(b))", r#"<a href="http://a.test/(b)""#),
+            ("Write to help@a.test!", r#"<a href="mailto:help@a.test""#),
+            ("<https://a.test>", r#"<a href="https://a.test""#),
+        ] {
+            let html = render(source);
+            assert!(html.contains(wanted) && html.matches("<a ").count() == 1, "{source} became {html}");
+            assert!(html.contains("rel=\"noopener nofollow ugc\""), "{html}");
+        }
+        for source in ["`https://a.test`", "```\nhttps://a.test\n```", "javascript:alert(1)", "a.test"] {
+            assert!(!render(source).contains("<a "), "{source}");
+        }
+        assert_eq!(render("[https://b.test](https://a.test)").matches("<a ").count(), 1, "a link keeps its own address");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Turns the secret in a browser's cookie into an access token, and believes it for ten seconds; while identity is away, until the token ends.
+//! Turns the secret in a browser's cookie into an access token, and believes it for four seconds; while identity is away, until the token ends.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -18,8 +18,9 @@ use crate::clients::Clients;
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 /// A token is replaced this long before it ends, so that no call starts with one that is about to.
 const EARLY: Duration = Duration::from_secs(60);
-/// How long a secret is believed without asking: another replica may have replaced it (S19), which no feed tells.
-const BELIEVED: Duration = Duration::from_secs(10);
+/// How long a secret is believed without asking: another replica may have replaced it (S19), which no feed tells. Less than the five seconds
+/// within which the end of a session is felt everywhere.
+const BELIEVED: Duration = Duration::from_secs(4);
 /// Portals that are remembered of one secret.
 const PORTALS: usize = 32;
 /// How long "not signed in here" is believed. A sign-in changes the secret, so it never waits for this.

@@ -73,17 +73,28 @@ async fn an_error_that_passes_within_seconds_parks_nothing() {
     stage.clear().await;
 }
 
+/// So many events that are a month old, and relayed, before what comes now; the head is where the last of them would be.
+async fn aged(stage: &Stage, head: i64, old: std::ops::RangeInclusive<i64>) {
+    let sql = format!(
+        "INSERT INTO journal SELECT n, gen_random_uuid(), NULL, 'demo', 'counter', gen_random_uuid(), 1, now() - interval '31 days', '', '', '' \
+           FROM generate_series({}, {}) n; \
+         UPDATE relay SET published = {head}; UPDATE journal_head SET position = {head}",
+        old.start(),
+        old.end(),
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut stage.inspect("tickets").await).await.unwrap();
+}
+
 #[tokio::test]
 async fn retention_removes_everything_that_is_old_however_much_it_is() {
     let mut stage = Stage::new().await;
     let replica = Replica::start(&mut stage).await;
+    aged(&stage, 12_000, 1..=12_000).await;
     let id = replica.create("demo").await;
     replica.ask("demo", id, Command::Add(1), Some("young")).await.unwrap();
     let mut inspector = stage.inspect("tickets").await;
     sqlx::raw_sql(
-        "INSERT INTO request SELECT 'demo', 'a', 'Do', n::text, '', '', now() - interval '26 hours' FROM generate_series(1, 12000) n; \
-         INSERT INTO journal SELECT -n, gen_random_uuid(), NULL, 'demo', 'counter', gen_random_uuid(), 1, now() - interval '31 days', '', '', '' \
-           FROM generate_series(1, 12000) n",
+        "INSERT INTO request SELECT 'demo', 'a', 'Do', n::text, '', '', now() - interval '26 hours' FROM generate_series(1, 12000) n",
     )
     .execute(&mut inspector)
     .await
@@ -93,6 +104,37 @@ async fn retention_removes_everything_that_is_old_however_much_it_is() {
     let (requests, rows): (i64, i64) =
         sqlx::query_as("SELECT (SELECT count(*) FROM request), (SELECT count(*) FROM journal)").fetch_one(&mut inspector).await.unwrap();
     assert_eq!((requests, rows), (1, 2), "what is young stays");
+    replica.stop().await;
+    stage.clear().await;
+}
+
+async fn partitions(stage: &Stage) -> Vec<String> {
+    let sql = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'journal'::regclass ORDER BY inhrelid";
+    sqlx::query_scalar(sql).fetch_all(&mut stage.inspect("tickets").await).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_journal_grows_by_partitions_and_loses_whole_ones() {
+    let mut stage = Stage::new().await;
+    let replica = Replica::start(&mut stage).await;
+    let sweep = async || retention::sweep(replica.foundation.db.system()).await.unwrap();
+    assert_eq!(partitions(&stage).await, ["journal_0", "journal_1", "journal_2"], "there is room ahead");
+    let id = replica.create("demo").await;
+    aged(&stage, 5_000_000, 11..=20).await;
+    // The head has left the first partition, whose newest row is old; the second one begins with an old row.
+    aged(&stage, 5_000_010, 5_000_000..=5_000_009).await;
+    replica.ask("demo", id, Command::Add(1), None).await.unwrap();
+    assert_eq!(sweep().await, 10, "of the partition that is written, single rows go");
+    assert_eq!(partitions(&stage).await, ["journal_1", "journal_2", "journal_3"]);
+    // Another one is complete, but young.
+    aged(&stage, 10_000_010, 5_000_100..=5_000_110).await;
+    let young = "UPDATE journal SET at = now() - interval '29 days' WHERE position = 5000110";
+    sqlx::query(young).execute(&mut stage.inspect("tickets").await).await.unwrap();
+    assert_eq!(sweep().await, 0);
+    assert_eq!(partitions(&stage).await, ["journal_1", "journal_2", "journal_3", "journal_4"], "it waits for its newest row");
+    replica.ask("demo", id, Command::Add(1), None).await.unwrap();
+    let refused = sqlx::query("SELECT portico_journal_drop(2)").execute(replica.foundation.db.system()).await;
+    assert!(refused.unwrap_err().to_string().contains("still written"), "nobody drops what is written");
     replica.stop().await;
     stage.clear().await;
 }
