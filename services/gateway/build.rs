@@ -12,44 +12,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     for source in ["css", "js", "static", "build.mjs", "icons.json", "package.json", "package-lock.json"] {
         println!("cargo:rerun-if-changed={}", web.join(source).display());
     }
-    println!("cargo:rerun-if-changed={}", web.join("dist/manifest.json").display());
-    if stale(&web)? {
-        build(&web)?;
-    }
-    let dist = web.join("dist");
-    let list = listing(&dist)?;
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("assets.rs"), list)?;
+    // Outside the sources: a file that a build script writes among what it watches is always newer than its run, and each build would be one
+    // for nothing.
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let dist = out.join("dist");
+    build(&web, &dist)?;
+    fs::write(out.join("assets.rs"), listing(&dist)?)?;
     Ok(())
 }
 
-/// Whether a source is newer than what was built from it.
-fn stale(web: &Path) -> Result<bool, Box<dyn Error>> {
-    let Ok(built) = fs::metadata(web.join("dist/manifest.json")).and_then(|meta| meta.modified()) else { return Ok(true) };
-    let mut newest = SystemTime::UNIX_EPOCH;
-    for source in ["css", "js", "static", "build.mjs", "icons.json", "package.json", "package-lock.json"] {
-        newest = newest.max(changed(&web.join(source))?);
-    }
-    Ok(newest > built)
+/// When a file was changed; none when it is not there.
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
 }
 
-fn changed(path: &Path) -> Result<SystemTime, Box<dyn Error>> {
-    let meta = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut newest = meta.modified()?;
-    if meta.is_dir() {
-        for entry in fs::read_dir(path)? {
-            newest = newest.max(changed(&entry?.path())?);
-        }
-    }
-    Ok(newest)
-}
-
-fn build(web: &Path) -> Result<(), Box<dyn Error>> {
-    if !web.join("node_modules/.package-lock.json").exists()
-        || changed(&web.join("package-lock.json"))? > changed(&web.join("node_modules/.package-lock.json"))?
-    {
+fn build(web: &Path, dist: &Path) -> Result<(), Box<dyn Error>> {
+    if changed(&web.join("node_modules/.package-lock.json")) < changed(&web.join("package-lock.json")) {
         run(web, &["ci", "--no-audit", "--no-fund"])?;
     }
-    run(web, &["run", "build", "--silent"])
+    run(web, &["run", "build", "--silent", "--", dist.to_str().ok_or("the build folder's name is not UTF-8")?])
 }
 
 fn run(web: &Path, arguments: &[&str]) -> Result<(), Box<dyn Error>> {

@@ -1,14 +1,16 @@
-// Bundles styles, scripts, type and icons into dist/ under hashed names and writes dist/manifest.json: logical name → file name.
+// node build.mjs FOLDER: bundles styles, scripts, type and icons into the folder under hashed names and writes its manifest.json: logical
+// name → file name.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import icons from "./icons.json" with { type: "json" };
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = join(here, "dist");
-const staging = join(here, `dist.${process.pid}`);
+if (!process.argv[2]) throw new Error("build.mjs needs the folder to write to");
+const out = resolve(process.argv[2]);
+const staging = `${out}.${process.pid}`;
 rmSync(staging, { recursive: true, force: true });
 mkdirSync(staging, { recursive: true });
 
