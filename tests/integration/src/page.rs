@@ -17,7 +17,7 @@ pub struct Browser {
 
 impl Browser {
     /// A browser that was never here.
-    pub fn open(guest: &Client, slug: &str) -> Self {
+    pub(crate) fn open(guest: &Client, slug: &str) -> Self {
         Self { client: guest.clone(), base: format!("/portal/{slug}"), cookies: BTreeMap::new() }
     }
 
@@ -60,6 +60,11 @@ impl Browser {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// Opens the page where requests are made.
+    pub async fn new_request(&mut self) -> String {
+        text(&self.get("/requests/new").await)
+    }
+
     /// Sends a page's form: its hidden fields and these.
     pub async fn submit(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
         let html = text(&self.get(page).await);
@@ -99,7 +104,7 @@ pub fn text(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.bytes).into_owned()
 }
 
-/// The hidden fields of the forms in `main`: `_csrf`, `_key`, captcha tokens, tickets of files.
+/// The hidden fields of the forms in `main`: `_csrf`, `_key`, captcha tokens, upload tickets.
 fn hidden(html: &str) -> Vec<(String, String)> {
     let main = html.split_once("<main").map_or(html, |(_, main)| main).split("</main>").next().unwrap_or_default();
     let mut fields: Vec<(String, String)> = Vec::new();

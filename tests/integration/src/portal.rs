@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::client::{Answer, Client};
 use crate::mail::{Mail, Mailbox};
+use crate::page::Browser;
 use crate::stack::World;
 
 /// A password that every rule accepts.
@@ -63,6 +64,18 @@ impl<'w> Portal<'w> {
     /// A guest.
     pub fn guest(&self) -> Client {
         self.world.guest(&self.slug)
+    }
+
+    /// A browser that was never here.
+    pub fn browser(&self) -> Browser {
+        Browser::open(&self.guest(), &self.slug)
+    }
+
+    /// A browser in which somebody has signed in with [`PASSWORD`].
+    pub async fn browser_of(&self, person: &Client) -> Browser {
+        let mut browser = self.browser();
+        assert_eq!(browser.sign_in(person.email(), PASSWORD).await.status, 303);
+        browser
     }
 
     /// An address that exists in no other test: `alice@acme.t1234.test`.

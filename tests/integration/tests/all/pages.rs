@@ -6,16 +6,12 @@ use std::time::{Duration, Instant};
 
 use portico_integration_tests::page::text;
 use portico_integration_tests::portal::PASSWORD;
-use portico_integration_tests::{Answer, Browser, Portal, World, wait};
+use portico_integration_tests::{Answer, World, wait};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const OTHER_PASSWORD: &str = "seven slow herons turn";
-
-fn browser(portal: &Portal<'_>) -> Browser {
-    Browser::open(&portal.guest(), &portal.slug)
-}
 
 /// What a stranger can tell answers apart by: status, place, headers and text, without what is new each time.
 fn face(answer: &Answer) -> (u16, String, Vec<String>, String) {
@@ -36,7 +32,7 @@ async fn forms_do_not_tell_who_exists() {
     for (path, purpose) in [("/sign-up", "signup"), ("/forgot", "password_reset")] {
         let mut faces = Vec::new();
         for email in [alice.email(), sue.email(), stranger.as_str()] {
-            let mut visitor = browser(&portal);
+            let mut visitor = portal.browser();
             let proof = portal.guest().captcha(purpose).await;
             let (token, number) = (proof["token"].as_str().unwrap().to_owned(), proof["number"].to_string());
             let fields = [("name", "Somebody"), ("email", email), ("captcha_token", &token), ("captcha_number", &number)];
@@ -47,7 +43,7 @@ async fn forms_do_not_tell_who_exists() {
     }
     let mut faces = Vec::new();
     for email in [alice.email(), sue.email(), stranger.as_str()] {
-        let answer = browser(&portal).sign_in(email, "wrong wrong wrong wrong").await;
+        let answer = portal.browser().sign_in(email, "wrong wrong wrong wrong").await;
         let (status, place, names, body) = face(&answer);
         faces.push((status, place, names, body.replace(email, "")));
     }
@@ -60,7 +56,7 @@ async fn a_form_of_another_site_or_browser_is_refused() {
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
     let alice = portal.customer("alice").await;
-    let (mut own, mut other) = (browser(&portal), browser(&portal));
+    let (mut own, mut other) = (portal.browser(), portal.browser());
     let foreign = text(&other.get("/sign-in").await);
     own.get("/sign-in").await;
     let fields = [("email", alice.email()), ("password", PASSWORD)];
@@ -92,7 +88,7 @@ async fn guessing_on_the_page_is_429_with_a_page_that_says_when_to_come_back() {
     let portal = world.portal("helpdesk").await;
     let alice = portal.customer("alice").await;
     portal.settings(json!({"limits": {"login_failures_per_account": 3}})).await;
-    let mut visitor = browser(&portal);
+    let mut visitor = portal.browser();
     let refused = wait::until("guessing is refused", async || {
         let answer = visitor.sign_in(alice.email(), "wrong wrong wrong wrong").await;
         (answer.status == 429).then_some(answer)
@@ -137,7 +133,7 @@ async fn a_spoofed_host_or_absolute_target_never_reaches_the_reset_link() {
 async fn an_endless_password_is_refused_before_it_is_read() {
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
-    let mut visitor = browser(&portal);
+    let mut visitor = portal.browser();
     visitor.get("/sign-in").await;
     let address = world.public().strip_prefix("http://").unwrap().to_owned();
     let of_a_page = format!("cookie: {}\r\nsec-fetch-site: same-origin\r\n", visitor.cookie());
@@ -171,8 +167,7 @@ async fn a_new_password_gives_the_browser_a_new_secret() {
     let world = World::shared().await;
     let (portal, second) = (world.portal("helpdesk").await, world.portal("helpdesk").await);
     let (alice, elsewhere) = (portal.customer("alice").await, second.customer("alice").await);
-    let mut own = browser(&portal);
-    own.sign_in(alice.email(), PASSWORD).await;
+    let own = portal.browser_of(&alice).await;
     let mut at_second = own.at(&second.slug);
     assert_eq!(at_second.sign_in(elsewhere.email(), PASSWORD).await.status, 303);
     let mut own = at_second.at(&portal.slug);
@@ -189,7 +184,7 @@ async fn a_new_password_gives_the_browser_a_new_secret() {
     assert_eq!(own.at(&second.slug).get("/requests").await.status, 200, "and stays in elsewhere");
     assert_eq!(thief.get("/requests").await.status, 303, "the cookie from before opens nothing");
     assert_eq!(thief.at(&second.slug).get("/requests").await.status, 303, "in no portal");
-    assert_eq!(browser(&portal).sign_in(alice.email(), OTHER_PASSWORD).await.status, 303, "the new password opens");
+    assert_eq!(portal.browser().sign_in(alice.email(), OTHER_PASSWORD).await.status, 303, "the new password opens");
 
     let mut thief = own.clone();
     let me: Value = own.get(&format!("//api/v1/portals/{}/me", portal.slug)).await.expect(200);
@@ -210,9 +205,8 @@ async fn a_refused_form_keeps_its_files_and_their_names() {
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
     let alice = portal.customer("alice").await;
-    let mut own = browser(&portal);
-    own.sign_in(alice.email(), PASSWORD).await;
-    let page = text(&own.get("/requests/new").await);
+    let mut own = portal.browser_of(&alice).await;
+    let page = own.new_request().await;
     assert!(page.contains("up to 25 MB each"), "the limit is told in the unit of the refusal");
     let refused =
         own.post_file(&page, "/requests/new", &[("subject", "Lamp"), ("description", "")], "photo of lamp.txt", b"blink".to_vec()).await;
@@ -230,7 +224,7 @@ async fn a_refused_form_keeps_its_files_and_their_names() {
 
     portal.settings(json!({"limits": {"upload_bytes": 1024}})).await;
     wait::until("the portal's own limit holds for forms", async || {
-        let page = text(&own.get("/requests/new").await);
+        let page = own.new_request().await;
         if !page.contains("up to 1 KB each") {
             return None;
         }
@@ -250,9 +244,8 @@ async fn back_and_another_text_is_another_request() {
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
     let alice = portal.customer("alice").await;
-    let mut own = browser(&portal);
-    own.sign_in(alice.email(), PASSWORD).await;
-    let page = text(&own.get("/requests/new").await);
+    let mut own = portal.browser_of(&alice).await;
+    let page = own.new_request().await;
     let first = [("subject", "First"), ("description", "One.")];
     assert_eq!(own.post(&page, "/requests/new", &first).await.status, 303);
     assert_eq!(own.post(&page, "/requests/new", &first).await.status, 303, "the same again is the same");
@@ -271,8 +264,8 @@ async fn guests_are_slowed_down_on_the_page_too() {
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
     portal.settings(json!({"limits": {"guest_requests_per_hour_per_source": 1}})).await;
-    let mut guest = browser(&portal);
-    let page = text(&guest.get("/requests/new").await);
+    let mut guest = portal.browser();
+    let page = guest.new_request().await;
     let email = portal.address("gus");
     let fields = [("name", "Gus"), ("email", email.as_str()), ("subject", "Again"), ("description", "And again."), ("captcha_number", "0")];
     // On a development start a limit is 100 times as wide; the setting arrives within two seconds.
@@ -300,7 +293,7 @@ async fn secrets_stay_out_of_links_logs_and_metrics() {
         .post("auth/password-reset", json!({"email": alice.email(), "captcha": portal.guest().captcha("password_reset").await}))
         .await;
     let mail = portal.mailbox().first(alice.email(), "password_reset").await;
-    let mut visitor = browser(&portal);
+    let mut visitor = portal.browser();
     let path = format!("/reset/{}", mail.token());
     let page = visitor.get(&path).await;
     let refused = visitor.post(&text(&page), &path, &[("password", "short")]).await;
@@ -319,7 +312,7 @@ async fn secrets_stay_out_of_links_logs_and_metrics() {
     let secret = "a Password that only this test knows";
     let done = visitor.post(&text(&refused), &path, &[("password", secret)]).await;
     assert_eq!(done.status, 200, "{}", text(&done));
-    let mut own = browser(&portal);
+    let mut own = portal.browser();
     assert_eq!(own.sign_in(alice.email(), secret).await.status, 303);
     let cookie = own.cookie().split_once("__Host-portico=").unwrap().1.split(';').next().unwrap().to_owned();
     let login = portal.guest().login(alice.email(), secret).await.expect(200);
@@ -369,8 +362,7 @@ async fn a_long_conversation_shows_its_newest_messages_and_leads_to_earlier_ones
     note(1).await;
     futures_util::stream::iter(2..505).map(note).buffer_unordered(16).for_each(async |_| {}).await;
     note(505).await;
-    let mut desk = browser(&portal);
-    desk.sign_in(agent.email(), PASSWORD).await;
+    let mut desk = portal.browser_of(&agent).await;
     let page = text(&desk.get(&format!("//desk/{}/tickets/{number}", portal.slug)).await);
     assert!(page.contains("Note-505.") && !page.contains("Note-1."), "the end is shown");
     let link =

@@ -5,8 +5,7 @@
 use std::time::{Duration, Instant};
 
 use portico_integration_tests::page::text;
-use portico_integration_tests::portal::PASSWORD;
-use portico_integration_tests::{Browser, World, WorldOptions, wait};
+use portico_integration_tests::{World, WorldOptions, wait};
 use serde_json::{Value, json};
 
 fn group<'a>(found: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -23,8 +22,7 @@ async fn without_tickets_files_of_articles_and_the_search_work() {
     let body = json!({"title": "About relays", "body": "A relay clicks.", "state": "published", "audience": "public", "uploads": [upload]});
     let article = agent.post("articles", body).await.expect(201);
     let file = format!("attachments/{}", article["attachments"][0]["id"].as_str().unwrap());
-    let mut own = Browser::open(&portal.guest(), &portal.slug);
-    own.sign_in(alice.email(), PASSWORD).await;
+    let mut own = portal.browser_of(&alice).await;
     let whole = wait::until("everything is found", async || {
         let found = alice.get("search?q=relay").await.expect(200);
         let ready = group(&found, "articles").is_some_and(|group| group["total"] == 1) && alice.get(&file).await.status == 200;
@@ -53,12 +51,11 @@ async fn a_bell_that_keeps_silent_holds_up_no_page() {
     let world = World::own(&WorldOptions::default()).await;
     let portal = world.portal("helpdesk").await;
     let alice = portal.customer("alice").await;
-    let mut own = Browser::open(&portal.guest(), &portal.slug);
-    own.sign_in(alice.email(), PASSWORD).await;
+    let mut own = portal.browser_of(&alice).await;
     own.get("/requests").await;
     world.signal("notifier", "STOP");
     let begun = Instant::now();
-    let page = text(&own.get("/requests/new").await);
+    let page = own.new_request().await;
     let sent = own.post(&page, "/requests", &[("subject", "Lamp"), ("description", "It blinks.")]).await;
     assert_eq!(sent.status, 303, "{}", text(&sent));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());

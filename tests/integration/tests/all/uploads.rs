@@ -6,15 +6,10 @@ use std::time::Duration;
 
 use portico_integration_tests::client::{Answer, Client, fresh_key};
 use portico_integration_tests::page::{attribute, text};
-use portico_integration_tests::portal::PASSWORD;
-use portico_integration_tests::{Browser, Portal, World, wait};
+use portico_integration_tests::{World, wait};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Method};
 use serde_json::json;
-
-fn browser(portal: &Portal<'_>) -> Browser {
-    Browser::open(&portal.guest(), &portal.slug)
-}
 
 async fn upload(client: &Client, key: &str, name: &str, content: &'static [u8]) -> Answer {
     let request = client.request(Method::POST, "uploads").query(&[("name", name)]).header("content-type", "text/plain");
@@ -57,9 +52,8 @@ async fn a_form_with_files_that_is_sent_twice_is_one_request() {
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
     let alice = portal.customer("alice").await;
-    let mut own = browser(&portal);
-    own.sign_in(alice.email(), PASSWORD).await;
-    let page = text(&own.get("/requests/new").await);
+    let mut own = portal.browser_of(&alice).await;
+    let page = own.new_request().await;
     let fields = [("subject", "Lamp"), ("description", "It blinks.")];
     let (mut left, mut right) = (own.clone(), own.clone());
     let (one, two) = tokio::join!(
@@ -95,8 +89,8 @@ async fn a_guests_form_with_files_that_is_sent_twice_is_one_request() {
     let proof = portal.guest().captcha("guest_ticket").await;
     let (token, number) = (proof["token"].as_str().unwrap().to_owned(), proof["number"].to_string());
     let email = portal.address("gus");
-    let mut guest = browser(&portal);
-    let page = text(&guest.get("/requests/new").await);
+    let mut guest = portal.browser();
+    let page = guest.new_request().await;
     let fields = [
         ("captcha_token", token.as_str()),
         ("captcha_number", &number),
@@ -120,9 +114,8 @@ async fn a_form_that_arrives_slowly_is_taken() {
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
     let alice = portal.customer("alice").await;
-    let mut own = browser(&portal);
-    own.sign_in(alice.email(), PASSWORD).await;
-    let page = text(&own.get("/requests/new").await);
+    let mut own = portal.browser_of(&alice).await;
+    let page = own.new_request().await;
     let hidden = |name: &str| attribute(page.split_once(&format!("name=\"{name}\"")).unwrap().1, "value");
     let slow = futures_util::stream::unfold(0, async |at| {
         tokio::time::sleep(Duration::from_secs(1)).await;
