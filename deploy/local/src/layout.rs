@@ -26,11 +26,6 @@ impl Layout {
         Ok(Self { checkout, data })
     }
 
-    /// The checkout's root.
-    pub fn checkout(&self) -> &Path {
-        &self.checkout
-    }
-
     /// The folder that holds all data of this stack.
     pub fn data(&self) -> &Path {
         &self.data

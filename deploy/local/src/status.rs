@@ -55,7 +55,7 @@ pub struct Status {
     pub smtp: String,
     /// All data of this stack.
     pub data_dir: PathBuf,
-    /// The operator's command.
+    /// The operator's command, to be run in the checkout's folder.
     pub cli: String,
     /// The processes of now.
     pub pids: BTreeMap<String, u32>,

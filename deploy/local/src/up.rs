@@ -226,7 +226,7 @@ fn announce(status: &mut Status, layout: &Layout, fleet: &Fleet, broker: &Broker
     status.mail_dir = layout.mail();
     status.smtp.clone_from(&shared.smtp);
     status.data_dir = layout.data().to_path_buf();
-    status.cli = layout.checkout().join("portico").display().to_string();
+    "./portico".clone_into(&mut status.cli);
     status.operator_token = secrets.text("operator").unwrap_or_default();
 }
 

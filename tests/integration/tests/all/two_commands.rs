@@ -166,9 +166,15 @@ async fn the_status_tells_whether_and_where_it_runs() {
     let public = status["public"].as_str().unwrap();
     assert_ne!(public, "http://127.0.0.1:8080");
     assert!(told.out.contains(&format!("{public}/portal/demo")) && told.out.contains("alice@acme.test"), "{told:?}");
-    for key in ["nats", "nats_data_dir", "mail", "mail_dir", "data_dir", "cli", "operator_token"] {
+    for key in ["nats", "nats_data_dir", "mail", "mail_dir", "data_dir", "operator_token"] {
         assert!(status[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {status}");
     }
+    let cli = status["cli"].as_str().unwrap();
+    assert_eq!(cli, "./portico");
+    let mut command = Command::new(cli);
+    let told =
+        Told::from(command.args(["status", "--json"]).current_dir(checkout()).env("PORTICO_DATA_DIR", place.data()).output().unwrap());
+    assert_eq!(serde_json::from_str::<Value>(&told.out).unwrap(), status, "it is run in the checkout's folder: {told:?}");
     for service in SERVICES {
         assert!(status["operations"][service].is_string(), "{service}");
         assert!(alive(status["pids"][service].as_u64().unwrap()), "{service}");
