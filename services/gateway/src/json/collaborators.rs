@@ -81,22 +81,15 @@ json_body! {
     }
 }
 
-/// The collaborators of a ticket, at most 50, newest first unless `sort` says otherwise.
+/// The collaborators of a ticket, newest first unless `sort` says otherwise.
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/tickets/{number}/collaborators", tag = "tickets",
     params(("portal" = String, Path), ("number" = String, Path), TimedPageParams), responses((status = 200, body = Page<Collaborator>)))]
 async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer<Json<Page<Collaborator>>> {
     let number = call.path("number");
     let newest_first = params.newest_first();
-    // All of them fit on one page, so no cursor was ever given out.
-    if params.cursor.is_some_and(|cursor| !cursor.is_empty()) {
-        return Err(crate::error::Problem::malformed("cursor", "This is not a cursor of this list."));
-    }
-    let request = call.grpc(proto::ListCollaboratorsRequest { portal: call.portal(), number });
-    let mut answer = call.peers().collaborators().list_collaborators(request).await?.into_inner();
-    if newest_first {
-        answer.collaborators.reverse();
-    }
-    Ok(Page::new(answer.collaborators, String::new()))
+    let request = proto::ListCollaboratorsRequest { portal: call.portal(), number, page: params.request(), newest_first };
+    let answer = call.peers().collaborators().list_collaborators(call.grpc(request)).await?.into_inner();
+    Ok(Page::new(answer.collaborators, answer.next_page_token))
 }
 
 /// Shares a ticket. The answer is the same whether the address has an account or not.

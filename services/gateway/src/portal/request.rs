@@ -15,7 +15,7 @@ use super::view::ui::Status;
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
-/// Rows of a page of the timeline.
+/// Rows of a page of what is listed.
 const PAGE: i32 = 100;
 /// Most entries that one page shows; older ones are on a page of their own.
 const MOST: usize = 500;
@@ -71,12 +71,17 @@ async fn timeline(visit: &Visit, number: &str, before: &str) -> Answer<(Vec<prot
     }
 }
 
-/// Who shares a request.
+/// Who shares a request, oldest first. A page of the contract holds all of them, at most 50.
 ///
 /// # Errors
 /// 404 when the reader may not see it.
 pub async fn collaborators(visit: &Visit, number: &str) -> Answer<Vec<proto::Collaborator>> {
-    let request = visit.call.grpc(proto::ListCollaboratorsRequest { portal: visit.portal(), number: number.to_owned() });
+    let request = visit.call.grpc(proto::ListCollaboratorsRequest {
+        portal: visit.portal(),
+        number: number.to_owned(),
+        page: Some(PageRequest { page_size: PAGE, page_token: String::new() }),
+        newest_first: false,
+    });
     Ok(visit.call.peers().collaborators().list_collaborators(request).await?.into_inner().collaborators)
 }
 

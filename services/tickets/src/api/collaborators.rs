@@ -3,6 +3,7 @@
 use portico_chassis::clock::to_proto;
 use portico_chassis::error::Error;
 use portico_chassis::grpc::context;
+use portico_chassis::page::{First, Wanted};
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::collaborators_service_server::CollaboratorsService;
 use tonic::{Request, Response, Status};
@@ -37,8 +38,10 @@ impl CollaboratorsService for Api {
     ) -> Result<Response<wire::ListCollaboratorsResponse>, Status> {
         let (context, given) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &given.portal)?;
-        let shares = self.0.shares(&asker, &given.number).await?;
-        Ok(Response::new(wire::ListCollaboratorsResponse { collaborators: shares.into_iter().map(message).collect() }))
+        let page = given.page.unwrap_or_default();
+        let wanted = Wanted { first: First::of(given.newest_first), size: page.page_size, token: &page.page_token };
+        let (shares, next_page_token) = self.0.shares(&asker, &given.number, wanted).await?;
+        Ok(Response::new(wire::ListCollaboratorsResponse { collaborators: shares.into_iter().map(message).collect(), next_page_token }))
     }
 
     async fn add_collaborator(&self, request: Request<wire::AddCollaboratorRequest>) -> Result<Response<wire::Collaborator>, Status> {

@@ -2,6 +2,7 @@
 
 use portico_chassis::error::Error;
 use portico_chassis::journal::{Replay, RequestKey, replay};
+use portico_chassis::page::{self, First, Wanted};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -92,22 +93,31 @@ impl Tickets {
         Ok(invitees)
     }
 
-    /// Who shares a ticket.
+    /// A page of who shares a ticket, and the token of the next.
     ///
     /// # Errors
     /// `NOT_FOUND` when it is absent or not visible.
-    pub async fn shares(&self, asker: &Asker, number: &str) -> Result<Vec<ShareView>, Error> {
+    pub async fn shares(&self, asker: &Asker, number: &str, wanted: Wanted<'_>) -> Result<(Vec<ShareView>, String), Error> {
         let viewer = asker.viewer()?.person;
+        let size = usize::try_from(page::size(wanted.size)?).map_err(Error::internal)?;
         let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
         let opened = self.open(&mut conn, asker, number).await?;
-        let ids: Vec<Uuid> = opened.found.case.ticket.collaborators.iter().map(|share| share.person.uuid()).collect();
+        let scope_id = opened.found.case.ticket.id.to_string();
+        let scope = [asker.portal.as_str(), &asker.name, "ListCollaborators", &scope_id, wanted.first.name()];
+        let after: Option<Place> = self.pager.cursor(&scope, wanted.token)?;
+        // The ticket came with all of them.
+        let mut page = in_order(&opened.found.case.ticket.collaborators, wanted.first, after);
+        let more = page.len() > size;
+        page.truncate(size);
+        let next = page.last().filter(|_| more).map(|last| self.pager.token(&scope, &place(last))).transpose()?;
+        let ids: Vec<Uuid> = page.iter().map(|share| share.person.uuid()).collect();
         let people = self.people(&mut conn, &asker.portal, &ids, asker.deadline).await?;
-        let views = opened.found.case.ticket.collaborators.iter().map(|share| {
+        let views = page.into_iter().map(|share| {
             let person = people.iter().find(|person| person.id == share.person);
             let names = person.map(|person| names(&opened, person)).unwrap_or_default();
             share_view(share, &names, viewer)
         });
-        Ok(views.collect())
+        Ok((views.collect(), next.unwrap_or_default()))
     }
 
     /// Shares a ticket with an address; the answer is the same whether it has an account or not.
@@ -178,6 +188,28 @@ impl Tickets {
         let answer = self.send(asker, opened, request, order).await?;
         view::stored(&answer)
     }
+}
+
+/// Where a share stands in the list of its ticket.
+type Place = (OffsetDateTime, Uuid);
+
+fn place(share: &Collaborator) -> Place {
+    (share.created_at, share.id.uuid())
+}
+
+/// The shares that come after a place.
+fn in_order(shares: &[Collaborator], first: First, after: Option<Place>) -> Vec<&Collaborator> {
+    let comes = |share: &&Collaborator| match (first, after) {
+        (_, None) => true,
+        (First::Oldest, Some(after)) => place(share) > after,
+        (First::Newest, Some(after)) => place(share) < after,
+    };
+    let mut left: Vec<&Collaborator> = shares.iter().filter(comes).collect();
+    left.sort_by_key(|share| place(share));
+    if first == First::Newest {
+        left.reverse();
+    }
+    left
 }
 
 /// The shares that a new ticket begins with.

@@ -102,8 +102,7 @@ async fn a_cc_sees_nothing_until_it_is_confirmed() {
         wire::SubmitMailRequest { cc: vec!["carol@globex.test".into(), "alice@acme.test".into()], ..mail("m1", "alice@acme.test", true) };
     let made = submit(&world, cc).await;
     assert_eq!(world.get(&world.carol, &made.number).await.unwrap_err().http_status(), 404);
-    let request = wire::ListCollaboratorsRequest { portal: "demo".into(), number: made.number.clone() };
-    let shares = told(world.collaborators().list_collaborators(world.stage.as_person(&world.alice, request)).await).unwrap().collaborators;
+    let shares = world.shares(&world.alice, &made.number).await.unwrap();
     assert_eq!((shares.len(), shares[0].state()), (1, wire::CollaboratorState::Pending));
     let confirm = wire::ConfirmCollaboratorRequest {
         portal: "demo".into(),

@@ -1,5 +1,6 @@
 //! Who sees which ticket, and what of it (CO-1 to CO-6, S38, S51).
-use crate::common::World;
+use crate::common::{World, fields, told};
+use portico_chassis::auth::Person;
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::{Scope, TicketFilter};
 
@@ -51,10 +52,10 @@ async fn a_token_of_another_portal_is_worth_nothing_here() {
     stranger.portal = "other".parse().unwrap();
     assert_eq!(world.get(&stranger, "DEMO-1").await.unwrap_err().http_status(), 401);
     let request = wire::GetTicketRequest { portal: "other".into(), number: "DEMO-1".into() };
-    let there = crate::common::told(world.tickets().get_ticket(world.stage.as_person(&stranger, request)).await);
+    let there = told(world.tickets().get_ticket(world.stage.as_person(&stranger, request)).await);
     assert_eq!(there.unwrap_err().http_status(), 404);
     let nowhere = wire::GetTicketRequest { portal: "nowhere".into(), number: "DEMO-1".into() };
-    let guest = crate::common::told(world.tickets().get_ticket(world.stage.as_guest("street", nowhere)).await);
+    let guest = told(world.tickets().get_ticket(world.stage.as_guest("street", nowhere)).await);
     assert_eq!(guest.unwrap_err().http_status(), 401);
     world.end().await;
 }
@@ -78,9 +79,8 @@ async fn a_collaborator_sees_this_ticket_only_until_the_share_ends() {
     assert_eq!(world.close(&world.carol, "DEMO-1", 0, "").await.unwrap_err().http_status(), 403);
     assert_eq!(world.share(&world.carol, "DEMO-1", "eve@else.test").await.unwrap_err().http_status(), 403);
 
-    let request = wire::ListCollaboratorsRequest { portal: "demo".into(), number: "DEMO-1".into() };
-    let shares = crate::common::told(world.collaborators().list_collaborators(world.stage.as_person(&world.alice, request)).await).unwrap();
-    assert_eq!(shares.collaborators[0].name, "Carol", "once she acted her name is known");
+    let shares = world.shares(&world.alice, "DEMO-1").await.unwrap();
+    assert_eq!(shares[0].name, "Carol", "once she acted her name is known");
 
     // An address without an account gets the same answer, and an invitation.
     let unknown = world.share(&world.bob, "DEMO-1", "nobody@else.test").await.unwrap();
@@ -90,6 +90,53 @@ async fn a_collaborator_sees_this_ticket_only_until_the_share_ends() {
     world.unshare(&world.alice, "DEMO-1", &share.id).await.unwrap();
     assert_eq!(world.get(&world.carol, "DEMO-1").await.unwrap_err().http_status(), 404);
     assert!(world.list(&world.carol, scope(Scope::Visible)).await.unwrap().is_empty());
+    world.end().await;
+}
+
+/// S40: pages of either order meet without gap or double, also where several were added at the same moment.
+#[tokio::test]
+async fn collaborators_come_page_by_page() {
+    let world = World::new().await;
+    let collaborators = (0..20).map(|n| format!("first{n}@else.test")).collect();
+    world.create(&world.alice, wire::CreateTicketRequest { collaborators, ..world.plain("Shared") }).await.unwrap();
+    for n in 0..7 {
+        world.share(&world.alice, "DEMO-1", &format!("later{n}@else.test")).await.unwrap();
+    }
+    let list = async |who: &Person, size, token: &str, newest_first| {
+        let page = Some(portico_proto::common::v1::PageRequest { page_size: size, page_token: token.to_owned() });
+        let request = wire::ListCollaboratorsRequest { portal: "demo".into(), number: "DEMO-1".into(), page, newest_first };
+        told(world.collaborators().list_collaborators(world.stage.as_person(who, request)).await)
+    };
+    let all = world.shares(&world.alice, "DEMO-1").await.unwrap();
+    let later: Vec<&str> = all[20..].iter().map(|share| share.email.split('@').next().unwrap()).collect();
+    assert_eq!(later, ["later0", "later1", "later2", "later3", "later4", "later5", "later6"], "oldest first");
+    for newest_first in [false, true] {
+        let (mut token, mut seen, mut sizes) = (String::new(), Vec::new(), Vec::new());
+        loop {
+            let page = list(&world.alice, 8, &token, newest_first).await.unwrap();
+            sizes.push(page.collaborators.len());
+            seen.extend(page.collaborators);
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+            assert_eq!(list(&world.bob, 8, &token, newest_first).await.unwrap_err().http_status(), 400, "a token of somebody else");
+            assert_eq!(list(&world.alice, 8, &token, !newest_first).await.unwrap_err().http_status(), 400, "a token of the other order");
+        }
+        if newest_first {
+            seen.reverse();
+        }
+        assert_eq!((sizes, &seen), (vec![8, 8, 8, 3], &all), "newest first: {newest_first}");
+    }
+    let plain = list(&world.alice, 0, "", true).await.unwrap();
+    assert_eq!((plain.collaborators.len(), plain.next_page_token.is_empty()), (25, false), "25 when nobody says");
+    assert_eq!(fields(&list(&world.alice, 101, "", true).await.unwrap_err()), ["limit"]);
+
+    // Who leaves between two pages moves nobody.
+    let begun = list(&world.alice, 8, "", true).await.unwrap();
+    world.unshare(&world.alice, "DEMO-1", &begun.collaborators[7].id).await.unwrap();
+    let next = list(&world.alice, 8, &begun.next_page_token, true).await.unwrap();
+    assert_eq!(next.collaborators[0], all[18]);
     world.end().await;
 }
 
@@ -109,7 +156,7 @@ async fn a_collaborator_may_leave_and_a_share_may_run_out() {
         access: wire::CollaboratorAccess::Read.into(),
         expires_at: Some(prost_types::Timestamp { seconds: soon.as_secs() as i64, nanos: 0 }),
     };
-    crate::common::told(world.collaborators().add_collaborator(world.stage.as_person(&world.alice, request)).await).unwrap();
+    told(world.collaborators().add_collaborator(world.stage.as_person(&world.alice, request)).await).unwrap();
     let seen = world.get(&world.carol, "DEMO-1").await.unwrap();
     assert!(!seen.actions.unwrap().comment, "a reader does not write");
     assert_eq!(world.comment(&world.carol, world.words("DEMO-1", "Hi")).await.unwrap_err().http_status(), 403);
@@ -151,10 +198,10 @@ async fn an_internal_note_leaves_no_trace_for_customers() {
             assert_eq!(world.count(who, filter).await, 0);
         }
         let request = wire::GetAttachmentBlobRequest { portal: "demo".into(), attachment_id: noted.attachments[0].id.clone() };
-        let blob = crate::common::told(world.attachments().get_attachment_blob(world.stage.as_person(who, request)).await);
+        let blob = told(world.attachments().get_attachment_blob(world.stage.as_person(who, request)).await);
         assert_eq!(blob.unwrap_err().http_status(), 404);
         let request = wire::ListAttachmentsRequest { portal: "demo".into(), number: "DEMO-1".into(), page: None };
-        let files = crate::common::told(world.attachments().list_attachments(world.stage.as_person(who, request)).await).unwrap();
+        let files = told(world.attachments().list_attachments(world.stage.as_person(who, request)).await).unwrap();
         assert!(files.files.is_empty());
     }
     assert_eq!(world.list(&world.agent, TicketFilter { q: "zebracorn".into(), ..TicketFilter::default() }).await.unwrap(), ["DEMO-1"]);

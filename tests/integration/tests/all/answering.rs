@@ -183,6 +183,17 @@ async fn colleagues_and_collaborators_see_what_they_may() {
         "the same whether an account exists or not"
     );
 
+    let list = async |query: String| alice.get(&format!("{path}/collaborators?limit=1{query}")).await.expect(200);
+    for (sort, expected) in [("", [&invited, &added]), ("&sort=created_at", [&added, &invited])] {
+        let first = list(sort.to_owned()).await;
+        let second = list(format!("{sort}&cursor={}", first["next_cursor"].as_str().unwrap())).await;
+        for (page, one) in [&first, &second].into_iter().zip(expected) {
+            let ids: Vec<&Value> = page["items"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
+            assert_eq!(ids, [&one["id"]], "{sort}");
+        }
+        assert_eq!(second["next_cursor"], Value::Null);
+    }
+
     let id = added["id"].as_str().unwrap();
     let removed = alice.delete(&format!("{path}/collaborators/{id}")).await.status;
     assert!((200..300).contains(&removed), "{removed}");

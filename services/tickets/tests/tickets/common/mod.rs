@@ -309,7 +309,8 @@ impl World {
 
     /// Who shares a ticket.
     pub async fn shares(&self, who: &Person, number: &str) -> Result<Vec<wire::Collaborator>, Error> {
-        let request = wire::ListCollaboratorsRequest { portal: "demo".to_owned(), number: number.to_owned() };
+        let page = Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: String::new() });
+        let request = wire::ListCollaboratorsRequest { portal: "demo".to_owned(), number: number.to_owned(), page, newest_first: false };
         let sent = self.collaborators().list_collaborators(self.stage.as_person(who, request)).await;
         told(sent).map(|answer| answer.collaborators)
     }
