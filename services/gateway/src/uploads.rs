@@ -1,4 +1,4 @@
-//! Taking a file in: into staging while it is hashed, then a signed ticket for whoever will own its parent. Used by the API and by forms.
+//! Taking a file in: into staging while it is hashed, then a signed upload ticket for whoever will own its parent. Used by the API and by forms.
 
 use bytes::Bytes;
 use chassis::blobs::{Stored, Upload};
@@ -63,10 +63,10 @@ fn owner(call: &Call) -> String {
     if call.caller.as_person().is_some() { call.caller.actor() } else { format!("guest:{}", call.state.source_hash(call.source)) }
 }
 
-/// What a ticket of this caller's is for; `None` when it is not good any more.
-pub fn read(call: &Call, ticket: &str) -> Option<Upload> {
+/// What an upload ticket of this caller's is for; `None` when it is not good any more.
+pub fn read(call: &Call, token: &str) -> Option<Upload> {
     let portal = call.portal().parse().ok()?;
-    Upload::read(ticket, call.state.keys(), &portal, &owner(call), call.state.clock().now()).ok()
+    Upload::read(token, call.state.keys(), &portal, &owner(call), call.state.clock().now()).ok()
 }
 
 /// The most bytes that a file may have here and now.
@@ -76,13 +76,13 @@ pub fn largest(call: &Call) -> u64 {
     set.unwrap_or(u64::MAX).min(call.state.config().max_upload_bytes)
 }
 
-/// A file that lies in staging and has no ticket yet.
+/// A file that lies in staging and is not signed for yet.
 pub struct Staged {
     id: Uuid,
     stored: Stored,
 }
 
-/// Streams a file into staging, under an id that nobody had before: what a ticket was signed for is never written again.
+/// Streams a file into staging, under an id that nobody had before: what was signed for is never written again.
 ///
 /// # Errors
 /// 413 beyond [`largest`], 422 for an empty one; nothing is left of it then. 503 when too many files come at once.
@@ -101,12 +101,12 @@ fn path(id: Uuid) -> String {
     format!("staging/{id}")
 }
 
-/// Signs the ticket of a staged file; for a repeated Idempotency-Key the one from before, whose file stays as it is.
+/// Signs the upload ticket of a staged file; for a repeated Idempotency-Key the one from before, whose file stays as it is.
 ///
 /// # Errors
 /// 422 on `file` for a type that is not taken, 422 `idempotency_key_reused` for another file under the same key.
 pub async fn sign(call: &Call, uploader: String, name: &str, staged: Staged) -> Answer<Uploaded> {
-    let Some(key) = call.idempotency_key() else { return ticket(call, uploader, name, &staged).await };
+    let Some(key) = call.idempotency_key() else { return issue(call, uploader, name, &staged).await };
     let kept = format!("staging/{key}.answer");
     let before = remembered(call, &kept).await?;
     if let Some(before) = before.filter(|before| read(call, &before.answer.upload_id).is_some()) {
@@ -114,12 +114,12 @@ pub async fn sign(call: &Call, uploader: String, name: &str, staged: Staged) -> 
         let same = before.sha256 == staged.stored.sha256 && before.answer.name == clean_name(name);
         return if same { Ok(before.answer) } else { Err(Error::KeyReused.into()) };
     }
-    let answer = ticket(call, uploader, name, &staged).await?;
+    let answer = issue(call, uploader, name, &staged).await?;
     remember(call, &kept, &Remembered { sha256: staged.stored.sha256, answer: answer.clone() }).await?;
     Ok(answer)
 }
 
-async fn ticket(call: &Call, uploader: String, name: &str, staged: &Staged) -> Answer<Uploaded> {
+async fn issue(call: &Call, uploader: String, name: &str, staged: &Staged) -> Answer<Uploaded> {
     let Staged { id, stored } = staged;
     let name = clean_name(name);
     let content_type = match recognise(&name, &stored.head) {
@@ -154,7 +154,7 @@ pub async fn take_in<E: std::fmt::Display>(
     content: impl Stream<Item = Result<Bytes, E>> + Send,
 ) -> Answer<Uploaded> {
     let staged = stage(call, content).await?;
-    ticket(call, uploader, name, &staged).await
+    issue(call, uploader, name, &staged).await
 }
 
 async fn remembered(call: &Call, path: &str) -> Answer<Option<Remembered>> {

@@ -50,6 +50,6 @@ pub(super) fn update(id: TopicId, message: wire::UpdateTopicRequest) -> UpdateWi
     }
 }
 
-pub(super) fn uploads(tickets: Vec<UploadTicket>) -> Vec<String> {
-    tickets.into_iter().map(|ticket| ticket.token).collect()
+pub(super) fn uploads(given: Vec<UploadTicket>) -> Vec<String> {
+    given.into_iter().map(|upload| upload.token).collect()
 }

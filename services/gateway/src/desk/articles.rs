@@ -239,7 +239,7 @@ fn said(button: &str) -> &'static str {
 }
 
 async fn save(posted: &Posted, article: Option<&proto::Article>) -> Answer<proto::Article> {
-    let uploads = posted.tickets().await?;
+    let uploads = posted.uploads()?;
     let saved = match article {
         Some(article) => {
             let request = changes(posted, article, uploads);

@@ -179,7 +179,7 @@ async fn send(posted: &Posted, number: &str, internal: bool) -> Answer<()> {
         request_id: posted.request_id(&format!("reply {number}")),
         number: number.to_owned(),
         body: posted.value("body").trim_end().to_owned(),
-        uploads: posted.tickets().await?,
+        uploads: posted.uploads()?,
         visibility: if internal { proto::ItemVisibility::Internal } else { proto::ItemVisibility::Public }.into(),
         status: status.into(),
         sub_status: if waiting { posted.trimmed("sub_status") } else { String::new() },

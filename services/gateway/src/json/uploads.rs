@@ -1,4 +1,4 @@
-//! Files on their way in and out. An upload goes into staging and gets a signed ticket; whoever owns the parent claims it.
+//! Files on their way in and out. An upload goes into staging and gets a signed upload ticket; whoever owns the parent claims it.
 
 use axum::body::Body as AxumBody;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};

@@ -181,11 +181,11 @@ impl Posted {
         before.chain(self.files.files.iter().cloned()).collect()
     }
 
-    /// Tickets of the files that wait for this form.
+    /// The files that wait for this form, for whoever will own them.
     ///
     /// # Errors
     /// 422 or 429 when one that came with it was not taken.
-    pub async fn tickets(&self) -> Answer<Vec<common::UploadTicket>> {
+    pub fn uploads(&self) -> Answer<Vec<common::UploadTicket>> {
         self.files.refused()?;
         let here = self.files.files.iter().map(|file| file.token.clone());
         Ok(self.all("upload").into_iter().chain(here).map(|token| common::UploadTicket { token }).collect())

@@ -172,7 +172,7 @@ async fn send_comment(posted: &Posted, number: &str) -> Answer<proto::AddComment
         request_id: posted.request_id(&format!("comment {number}")),
         number: number.to_owned(),
         body: posted.value("body").trim_end().to_owned(),
-        uploads: posted.tickets().await?,
+        uploads: posted.uploads()?,
         ..Default::default()
     };
     Ok(posted.visit.call.peers().conversation().add_comment(posted.visit.call.grpc(request)).await?.into_inner())

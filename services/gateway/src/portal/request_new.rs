@@ -161,7 +161,7 @@ async fn send(posted: &Posted, follows: Option<String>) -> Answer<proto::Ticket>
     if visit.l.me.is_none() {
         visit.call.limit(Kind::GuestRequests)?;
     }
-    let uploads = posted.tickets().await?;
+    let uploads = posted.uploads()?;
     let guest = visit.l.me.is_none().then(|| proto::GuestEntry {
         email: posted.trimmed("email"),
         name: posted.trimmed("name"),

@@ -146,7 +146,7 @@ async fn send_reply(posted: &Posted, id: &str) -> Answer<proto::Post> {
         request_id: posted.request_id(&format!("post {id}")),
         topic_id: id.to_owned(),
         body: posted.value("body").trim_end().to_owned(),
-        uploads: posted.tickets().await?,
+        uploads: posted.uploads()?,
     };
     Ok(posted.visit.call.peers().posts().add_post(posted.visit.call.grpc(request)).await?.into_inner())
 }

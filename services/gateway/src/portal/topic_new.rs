@@ -126,7 +126,7 @@ fn checked(posted: &Posted, publish: bool, published: bool) -> Form {
 
 async fn save(posted: &Posted, kept: Option<&proto::Topic>, publish: bool) -> Answer<proto::Topic> {
     let visit = &posted.visit;
-    let uploads = posted.tickets().await?;
+    let uploads = posted.uploads()?;
     let request_id = posted.request_id(&format!("topic {} {publish}", kept.map_or("new", |topic| topic.id.as_str())));
     let mut topics = visit.call.peers().topics();
     let answer = match kept {

@@ -1,5 +1,5 @@
-//! Files that come with a form: they go into staging like those that scripts upload. Their tickets travel in the form until its owner claims them,
-//! also when the form is refused and shown again.
+//! Files that come with a form: they go into staging like those that scripts upload. Their upload tickets travel in the form until its
+//! owner claims them, also when the form is refused and shown again.
 
 use axum::extract::multipart::Field;
 use chassis::error::{Error, FieldError};
@@ -102,7 +102,7 @@ pub fn too_large(largest: u64) -> String {
     format!("The selected file must be smaller than {}", size(i64::try_from(largest).unwrap_or(i64::MAX)))
 }
 
-/// A file of an earlier sending, read from its ticket; `None` when the ticket is not good any more.
+/// A file of an earlier sending, read from its upload ticket; `None` when that is not good any more.
 pub fn of_token(call: &Call, token: String) -> Option<Upload> {
     let upload = uploads::read(call, &token)?;
     Some(Upload { token, size: size(i64::try_from(upload.size).unwrap_or(i64::MAX)), name: upload.name })

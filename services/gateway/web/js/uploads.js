@@ -1,5 +1,5 @@
-// <upload-field>: files go up while the form is being written, each with its progress, cancel and retry. The form then carries their tickets
-// (name="upload"); without scripts the plain file input inside is sent with the form.
+// <upload-field>: files go up while the form is being written, each with its progress, cancel and retry. The form then carries their upload
+// tickets (name="upload"); without scripts the plain file input inside is sent with the form.
 import { $, announce, api, csrf, make, size } from "./util.js";
 
 class UploadField extends HTMLElement {

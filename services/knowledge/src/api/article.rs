@@ -10,7 +10,7 @@ use portico_proto::knowledge::v1 as wire;
 use portico_proto::knowledge::v1::articles_service_server::ArticlesService;
 use tonic::{Request, Response, Status};
 
-use super::article_fields::{Fields, creation, tickets, update};
+use super::article_fields::{Fields, creation, update, uploads};
 use super::{Api, encode, etag, open};
 use crate::app::article::{ListArticles, Sort};
 use crate::app::asker::Asker;
@@ -66,7 +66,7 @@ impl ArticlesService for Api {
         let (context, request) = open(request)?;
         let asker = Asker::new(&context, &request.portal)?;
         let key = context.request_key("CreateArticle", &request.request_id, &by_content(&request, |request| &mut request.uploads))?;
-        let view = self.0.create_article(&asker, key, creation(&request)?, &tickets(&request.uploads)).await?;
+        let view = self.0.create_article(&asker, key, creation(&request)?, &uploads(&request.uploads)).await?;
         Ok(Response::new(encode::article(view, &asker.viewer, true)))
     }
 
@@ -75,7 +75,7 @@ impl ArticlesService for Api {
         let asker = Asker::new(&context, &request.portal)?;
         let key = context.request_key("UpdateArticle", &request.request_id, &by_content(&request, |request| &mut request.uploads))?;
         let (change, etag) = (update(&request)?, etag(&request.etag)?);
-        let view = self.0.update_article(&asker, key, &request.slug, etag, change, &tickets(&request.uploads)).await?;
+        let view = self.0.update_article(&asker, key, &request.slug, etag, change, &uploads(&request.uploads)).await?;
         Ok(Response::new(encode::article(view, &asker.viewer, true)))
     }
 

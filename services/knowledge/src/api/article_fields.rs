@@ -99,8 +99,8 @@ impl Fields {
 }
 
 /// The texts of upload tickets.
-pub(super) fn tickets(uploads: &[UploadTicket]) -> Vec<String> {
-    uploads.iter().map(|upload| upload.token.clone()).collect()
+pub(super) fn uploads(given: &[UploadTicket]) -> Vec<String> {
+    given.iter().map(|upload| upload.token.clone()).collect()
 }
 
 /// A new article's content.

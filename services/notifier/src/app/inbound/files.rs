@@ -16,14 +16,14 @@ use crate::domain::file_name;
 const UPLOADER: &str = "service:notifier";
 /// The largest single file.
 const MAX_FILE: usize = 25 * 1024 * 1024;
-/// How long a ticket is good.
+/// How long an upload ticket is good.
 const GOOD_FOR: time::Duration = time::Duration::hours(24);
 
 /// Files as tickets gets them.
 #[derive(Debug, Default)]
 pub struct Staged {
-    /// Signed.
-    pub tickets: Vec<String>,
+    /// Their upload tickets.
+    pub uploads: Vec<String>,
     /// Files that are empty, too large or too many.
     pub left_out: usize,
 }
@@ -31,14 +31,14 @@ pub struct Staged {
 impl App {
     /// Stages the files of message `mail`. Staging again gives the same uploads: a repeated submission claims each once.
     pub(super) async fn stage(&self, portal: &PortalId, mail: Uuid, body: Body) -> Result<Staged, Error> {
-        let mut staged = Staged { tickets: Vec::new(), left_out: body.left_out };
+        let mut staged = Staged { uploads: Vec::new(), left_out: body.left_out };
         for (index, file) in body.files.into_iter().enumerate() {
             if file.bytes.is_empty() || file.bytes.len() > MAX_FILE {
                 staged.left_out += 1;
                 continue;
             }
             let id = named_uuid(&sha256(format!("inbound file {mail} {index}").as_bytes()));
-            staged.tickets.push(self.stage_one(portal, id, file).await?);
+            staged.uploads.push(self.stage_one(portal, id, file).await?);
         }
         Ok(staged)
     }

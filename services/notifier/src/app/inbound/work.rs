@@ -184,7 +184,7 @@ impl App {
             reply,
             subject: read.head.subject,
             body: with_note(text, staged.left_out),
-            uploads: staged.tickets,
+            uploads: staged.uploads,
             accepted_by: None,
         }))
     }
