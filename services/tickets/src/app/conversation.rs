@@ -17,12 +17,12 @@ use super::upload::Hook;
 use super::view;
 use crate::domain::access::Relation;
 use crate::domain::command::{Command, Comment, Next};
-use crate::domain::create::{self, NewTicket};
+use crate::domain::create::{NewTicket, Requester};
 use crate::domain::ids::{ItemId, PortalId, TicketId};
 use crate::domain::kinds::{Role, Visibility};
 use crate::domain::priority::Weights;
 use crate::domain::reply::makes_new_case;
-use crate::domain::ticket::{Place, Ticket};
+use crate::domain::ticket::{Guest, Place, Ticket};
 use crate::store;
 use crate::store::item::{From, ItemFound};
 use crate::store::ticket::Handle;
@@ -97,10 +97,9 @@ impl Tickets {
     /// The ticket that a comment becomes when the portal makes a new case of what is written on a closed one.
     fn new_case(&self, asker: &Asker, opened: &Opened, input: &CommentInput, item: ItemId) -> NewTicket {
         let parent = &opened.found.case.ticket;
-        let writer = asker.facts().map(|facts| create::Asker::Person(facts.id, facts.organization.as_ref().map(|(id, _)| *id)));
+        let writer = asker.facts().map(|facts| Requester::Person(facts.id, facts.organization.as_ref().map(|(id, _)| *id)));
         let own = writer.filter(|_| opened.relation.acts_for_requester());
-        let fallback =
-            || asker_of_parent(parent, &create::Asker::Guest(crate::domain::ticket::Guest { email: String::new(), name: String::new() }));
+        let fallback = || requester_of_parent(parent, &Requester::Guest(Guest { email: String::new(), name: String::new() }));
         NewTicket {
             id: TicketId::new(self.random.uuid(self.now())),
             item,
@@ -109,7 +108,7 @@ impl Tickets {
             description: input.body.clone(),
             ticket_type: parent.ticket_type,
             channel: asker.as_viewer().map_or(parent.channel, |viewer| viewer.channel),
-            asker: own.unwrap_or_else(fallback),
+            requester: own.unwrap_or_else(fallback),
             place: Place::default(),
             weights: Weights::default(),
             contact_name: String::new(),
@@ -195,10 +194,10 @@ impl Tickets {
 }
 
 /// Whoever asked for the parent asks for the new ticket.
-pub(super) fn asker_of_parent(parent: &Ticket, otherwise: &create::Asker) -> create::Asker {
+pub(super) fn requester_of_parent(parent: &Ticket, otherwise: &Requester) -> Requester {
     match (parent.requester, &parent.guest) {
-        (Some(person), _) => create::Asker::Person(person, parent.organization),
-        (None, Some(guest)) => create::Asker::Guest(guest.clone()),
+        (Some(person), _) => Requester::Person(person, parent.organization),
+        (None, Some(guest)) => Requester::Guest(guest.clone()),
         (None, None) => otherwise.clone(),
     }
 }

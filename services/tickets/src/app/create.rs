@@ -22,7 +22,7 @@ use super::view::{self, Lens, TicketView};
 use crate::domain::access::{Actor, Relation};
 use crate::domain::case::Case;
 use crate::domain::command::Invitee;
-use crate::domain::create::{self, NewTicket};
+use crate::domain::create::{self, NewTicket, Requester};
 use crate::domain::event::Event;
 use crate::domain::evolve::evolve;
 use crate::domain::ids::{GroupId, ItemId, PersonId, TicketId};
@@ -147,8 +147,8 @@ impl Tickets {
             None => Actor::Guest,
         };
         let who = match (&requester, &input.guest) {
-            (Some(person), _) => create::Asker::Person(person.id, person.organization.as_ref().map(|(id, _)| *id)),
-            (None, Some(guest)) => create::Asker::Guest(Guest { email: guest.email.clone(), name: guest.name.clone() }),
+            (Some(person), _) => Requester::Person(person.id, person.organization.as_ref().map(|(id, _)| *id)),
+            (None, Some(guest)) => Requester::Guest(Guest { email: guest.email.clone(), name: guest.name.clone() }),
             (None, None) => return Err(Error::sign_in_required()),
         };
         if let Some(person) = &requester {
@@ -163,7 +163,7 @@ impl Tickets {
             description: input.description.clone(),
             ticket_type: input.ticket_type,
             channel: input.channel.unwrap_or(channel),
-            asker: who,
+            requester: who,
             place,
             weights: input.weights,
             contact_name: input.contact_name.clone(),

@@ -19,7 +19,7 @@ use crate::domain::access::{Actor, Relation};
 use crate::domain::case::Case;
 use crate::domain::collaborator::Collaborator;
 use crate::domain::command::Command;
-use crate::domain::create::{NewTicket, create};
+use crate::domain::create::{NewTicket, Requester, create};
 use crate::domain::decide::follow_up_allowed;
 use crate::domain::event::Event;
 use crate::domain::evolve::evolve;
@@ -73,7 +73,7 @@ impl Tickets {
         let mut draft = self.draft(asker, input, now).await?;
         let agent = asker.as_viewer().filter(|viewer| viewer.staff).map(|viewer| viewer.person);
         if agent.is_some() && input.requester.is_none() && agent != parent.requester {
-            draft.new.asker = super::conversation::asker_of_parent(parent, &draft.new.asker);
+            draft.new.requester = super::conversation::requester_of_parent(parent, &draft.new.requester);
             draft.new.channel = Channel::Agent;
             draft.requester = None;
         }
@@ -191,7 +191,7 @@ pub(super) fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
     }
     new.follow_up_of = Some(parent.id);
     // Somebody else whom an agent names brings their own organisation.
-    if let crate::domain::create::Asker::Person(person, organization) = &mut new.asker
+    if let Requester::Person(person, organization) = &mut new.requester
         && parent.requester == Some(*person)
     {
         *organization = parent.organization.or(*organization);
@@ -201,10 +201,8 @@ pub(super) fn inherit(mut new: NewTicket, parent: &Ticket) -> NewTicket {
 
 /// On the new ticket the writer is its requester, or what they were on the parent.
 fn writer_of(new: &NewTicket, actor: Actor) -> Actor {
-    match (&new.asker, actor) {
-        (crate::domain::create::Asker::Person(requester, _), Actor::Person(writer, relation))
-            if *requester == writer && relation != Relation::Staff =>
-        {
+    match (&new.requester, actor) {
+        (Requester::Person(requester, _), Actor::Person(writer, relation)) if *requester == writer && relation != Relation::Staff => {
             Actor::Person(writer, Relation::Requester)
         }
         _ => actor,

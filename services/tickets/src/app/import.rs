@@ -18,7 +18,7 @@ use crate::domain::access::{Actor, Relation, Viewer, relation};
 use crate::domain::catalog::Catalog;
 use crate::domain::change::Patch;
 use crate::domain::command::{Command, Comment, Invitee, Next};
-use crate::domain::create::{self, NewTicket};
+use crate::domain::create::{NewTicket, Requester};
 use crate::domain::decide::follow_up_allowed;
 use crate::domain::event::Event;
 use crate::domain::ids::{CollaboratorId, GroupId, ItemId, PersonId, TicketId};
@@ -208,7 +208,7 @@ impl Tickets {
             description: input.description.clone(),
             ticket_type: input.ticket_type,
             channel: input.channel.unwrap_or(door),
-            asker: create::Asker::Person(requester.id, requester.organization.as_ref().map(|(id, _)| *id)),
+            requester: Requester::Person(requester.id, requester.organization.as_ref().map(|(id, _)| *id)),
             place: input.place,
             weights: input.weights,
             contact_name: input.contact_name.clone(),

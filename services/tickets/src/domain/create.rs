@@ -12,9 +12,9 @@ use super::refusal::Refusal;
 use super::status::Status;
 use super::ticket::{Guest, Place, Ticket};
 
-/// Who asks.
+/// Whom a ticket is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asker {
+pub enum Requester {
     /// A person, with the organisation whose members will see the ticket.
     Person(PersonId, Option<OrganizationId>),
     /// Somebody whose address nobody has proven.
@@ -38,8 +38,8 @@ pub struct NewTicket {
     pub ticket_type: TicketType,
     /// How it came in.
     pub channel: Channel,
-    /// Who asks.
-    pub asker: Asker,
+    /// Whom it is for.
+    pub requester: Requester,
     /// Where it stands in the catalogue.
     pub place: Place,
     /// Impact, urgency, priority.
@@ -68,9 +68,9 @@ pub fn create(new: NewTicket, actor: Actor, rules: &Rules, now: OffsetDateTime) 
     new.weights.check(rules.policies.priority_entry, by_staff || actor == Actor::System)?;
     agents_fields(&new, actor)?;
     let owned = new.assignee.is_some() || new.group.is_some();
-    let (requester, organization, guest) = match new.asker {
-        Asker::Person(person, organization) => (Some(person), organization, None),
-        Asker::Guest(guest) => (None, None, Some(guest)),
+    let (requester, organization, guest) = match new.requester {
+        Requester::Person(person, organization) => (Some(person), organization, None),
+        Requester::Guest(guest) => (None, None, Some(guest)),
     };
     let ticket = Ticket {
         id: new.id,

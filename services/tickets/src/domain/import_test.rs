@@ -7,7 +7,7 @@ use super::access::{Actor, Relation, Viewer};
 use super::catalog::Catalog;
 use super::change::Patch;
 use super::command::{Command, Next};
-use super::create::{Asker, NewTicket};
+use super::create::{NewTicket, Requester};
 use super::evolve::evolve;
 use super::ids::{OrganizationId, TicketId};
 use super::import::{Deed, Impossible, Past, Step, World, live};
@@ -28,7 +28,7 @@ fn new() -> NewTicket {
         description: "It does not print.".into(),
         ticket_type: TicketType::Request,
         channel: Channel::Portal,
-        asker: Asker::Person(person(1), None),
+        requester: Requester::Person(person(1), None),
         place: Place::default(),
         weights: Weights::default(),
         contact_name: String::new(),
