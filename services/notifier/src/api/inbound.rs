@@ -13,7 +13,7 @@ use portico_proto::notifier::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{Api, check_request_id, reader};
-use crate::app::inbound::{Agent, Arrival, Seen};
+use crate::app::inbound::{Agent, Seen, SignedMail};
 use crate::app::notification::{Place, from_micros, to_micros};
 use crate::domain::inbound::State;
 
@@ -22,9 +22,13 @@ impl InboundService for Api {
     async fn ingest_mail(&self, request: Request<IngestMailRequest>) -> Result<Response<IngestMailResponse>, Status> {
         let context = context(&request)?;
         let request = request.into_inner();
-        let arrival =
-            Arrival { portal: request.portal, raw: Bytes::from(request.raw), timestamp: request.timestamp, signature: request.signature };
-        let message_id = self.app.ingest_mail(arrival, context.deadline).await?;
+        let mail = SignedMail {
+            portal: request.portal,
+            raw: Bytes::from(request.raw),
+            timestamp: request.timestamp,
+            signature: request.signature,
+        };
+        let message_id = self.app.ingest_mail(mail, context.deadline).await?;
         Ok(Response::new(IngestMailResponse { message_id }))
     }
 

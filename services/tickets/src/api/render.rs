@@ -25,18 +25,18 @@ impl RenderService for Api {
             deadline: context.deadline,
         };
         let sent = self.0.render(&input).await?;
-        let facts = sent.letter.facts.into_iter().map(|(label, value)| Fact { label, value });
+        let facts = sent.wording.facts.into_iter().map(|(label, value)| Fact { label, value });
         Ok(Response::new(RenderForResponse {
             to_address: sent.to_address,
             to_name: sent.to_name,
             locale: sent.locale,
             portal_title: sent.portal_title,
-            subject: sent.letter.subject,
-            intro: sent.letter.intro,
-            author_name: sent.letter.author,
-            body_markdown: sent.letter.body,
-            action_label: sent.letter.action,
-            action_path: sent.letter.path,
+            subject: sent.wording.subject,
+            intro: sent.wording.intro,
+            author_name: sent.wording.author,
+            body_markdown: sent.wording.body,
+            action_label: sent.wording.action,
+            action_path: sent.wording.path,
             ticket_number: sent.number,
             thread_root: sent.thread_root,
             answerable: true,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Tickets;
 use super::asker::Asker;
-use super::render_text::{Letter, Occasion, write};
+use super::render_text::{Occasion, Wording, write};
 use crate::domain::access::{Relation, relation};
 use crate::domain::ids::PersonId;
 use crate::domain::kinds::{Channel, ItemKind};
@@ -46,7 +46,7 @@ pub struct Rendered {
     /// The portal's title.
     pub portal_title: String,
     /// What it says.
-    pub letter: Letter,
+    pub wording: Wording,
     /// The ticket's number.
     pub number: String,
     /// Identifies the conversation; also what a reply address is made of.
@@ -92,7 +92,7 @@ impl Tickets {
             to_name: person.name,
             locale: person.locale,
             portal_title: settings.title.clone(),
-            letter: write(&occasion),
+            wording: write(&occasion),
             number: found.case.ticket.number.clone(),
             thread_root: happened.ticket.to_string(),
             at: happened.at,

@@ -26,7 +26,7 @@ pub(super) struct Occasion<'a> {
 
 /// What is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct Wording {
     /// One line.
     pub subject: String,
     /// Sentences.
@@ -44,11 +44,11 @@ pub struct Letter {
 }
 
 /// Writes it.
-pub(super) fn write(occasion: &Occasion<'_>) -> Letter {
+pub(super) fn write(occasion: &Occasion<'_>) -> Wording {
     let ticket = &occasion.case.ticket;
     let (headline, intro) = message(occasion);
     let quoted = quote(occasion);
-    Letter {
+    Wording {
         subject: format!("[{}] {}: {}", ticket.number, headline, one_line(&ticket.subject)),
         intro,
         author: quoted.as_ref().map(|(author, _)| author.clone()).unwrap_or_default(),

@@ -59,7 +59,7 @@ impl Secrets {
 
 /// A message at the door.
 #[derive(Debug)]
-pub struct Arrival {
+pub struct SignedMail {
     /// Whose door, as the caller wrote it.
     pub portal: String,
     /// RFC 5322.
@@ -72,15 +72,15 @@ pub struct Arrival {
 
 impl App {
     /// Checks the signature, stores the message, and answers its Message-ID. The same Message-ID again changes nothing.
-    pub async fn ingest_mail(&self, arrival: Arrival, deadline: Deadline) -> Result<String, Error> {
-        if arrival.raw.len() > MAX_BYTES {
+    pub async fn ingest_mail(&self, given: SignedMail, deadline: Deadline) -> Result<String, Error> {
+        if given.raw.len() > MAX_BYTES {
             return Err(Error::TooLarge { field: "body".into() });
         }
-        let portal = self.check_signature(&arrival).await?;
-        if arrival.raw.is_empty() {
+        let portal = self.check_signature(&given).await?;
+        if given.raw.is_empty() {
             return Err(Error::Malformed { field: "body".into(), message: "The message is empty.".into() });
         }
-        let message_id = self.message_id(&arrival.raw);
+        let message_id = self.message_id(&given.raw);
         let mut conn = self.db.read(&portal, deadline).await?;
         if inbound::exists(&mut conn, &portal, &message_id).await? {
             return Ok(message_id);
@@ -89,8 +89,8 @@ impl App {
         let now = self.clock.now();
         let id = self.random.uuid(now);
         let blob = format!("{PREFIX}/{id}");
-        let size = i64::try_from(arrival.raw.len()).unwrap_or(i64::MAX);
-        self.blobs.put(&blob, stream::iter([Ok::<_, Error>(arrival.raw)]), MAX_BYTES as u64).await?;
+        let size = i64::try_from(given.raw.len()).unwrap_or(i64::MAX);
+        self.blobs.put(&blob, stream::iter([Ok::<_, Error>(given.raw)]), MAX_BYTES as u64).await?;
         let mut conn = self.db.read(&portal, deadline).await?;
         let mail = NewMail { id, portal: &portal, message_id: &message_id, blob: &blob, size, raw_until: now + RAW_KEPT };
         if !inbound::insert(&mut conn, &mail, now).await? {
@@ -109,15 +109,15 @@ impl App {
     }
 
     /// A wrong signature, an old one and a portal that does not exist are not told apart.
-    async fn check_signature(&self, arrival: &Arrival) -> Result<PortalId, Error> {
+    async fn check_signature(&self, mail: &SignedMail) -> Result<PortalId, Error> {
         let refused = || Error::Unauthenticated { code: "bad_signature".into() };
-        let timely = arrival.timestamp.parse::<i64>().is_ok_and(|timestamp| is_timely(timestamp, self.clock.now()));
+        let timely = mail.timestamp.parse::<i64>().is_ok_and(|timestamp| is_timely(timestamp, self.clock.now()));
         if !timely {
             return Err(refused());
         }
-        let portal: PortalId = arrival.portal.parse().map_err(|_| refused())?;
+        let portal: PortalId = mail.portal.parse().map_err(|_| refused())?;
         let secret = self.inbound_secret(&portal).await?.ok_or_else(refused)?;
-        let (raw, timestamp, signature) = (arrival.raw.clone(), arrival.timestamp.clone(), arrival.signature.clone());
+        let (raw, timestamp, signature) = (mail.raw.clone(), mail.timestamp.clone(), mail.signature.clone());
         let signed =
             tokio::task::spawn_blocking(move || is_signed(&secret, &timestamp, &raw, &signature)).await.map_err(Error::internal)?;
         if signed { Ok(portal) } else { Err(refused()) }

@@ -6,7 +6,7 @@ mod files;
 mod work;
 
 pub use claim::Agent;
-pub use door::{Arrival, MAX_BYTES, Secrets};
+pub use door::{MAX_BYTES, Secrets, SignedMail};
 pub use work::start;
 
 pub use crate::store::inbound::Mail as Seen;
