@@ -8,13 +8,13 @@ use serde::Deserialize;
 /// What the notifier is told beside [`portico_chassis::config::Common`].
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
-    /// The relay that takes our mail: `smtp://host:port`, `smtps://host:port` for TLS from the first byte; `?tls=required` or
+    /// The smarthost that takes our mail: `smtp://host:port`, `smtps://host:port` for TLS from the first byte; `?tls=required` or
     /// `?tls=opportunistic` for STARTTLS on `smtp://` (default: none). Never with a user or password in it.
     pub smtp_url: String,
-    /// The user at the relay; with `smtp_password_file`.
+    /// The user at the smarthost; with `smtp_password_file`.
     #[serde(default)]
     pub smtp_username: Option<String>,
-    /// File with the password at the relay.
+    /// File with the password at the smarthost.
     #[serde(default)]
     pub smtp_password_file: Option<PathBuf>,
     /// PEM file with a certificate authority that is trusted besides the public ones.

@@ -22,7 +22,7 @@ use portico_chassis::{events, inbox, operations, telemetry};
 use crate::app::clients::{Clients, PRODUCERS};
 use crate::app::compose::Frame;
 use crate::app::digest::MailKey;
-use crate::app::transport::Relay;
+use crate::app::transport::Smarthost;
 use crate::app::{App, inbound, notification};
 use crate::config::Config;
 use crate::store::events::Write;
@@ -32,7 +32,7 @@ pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Starts the service.
 pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
-    let relay = Arc::new(Relay::from_config(&boot.config)?);
+    let smarthost = Arc::new(Smarthost::from_config(&boot.config)?);
     let blobs = Blobs::open(&boot.common)?;
     let foundation: Foundation<Write> = Foundation::lay(&boot, &MIGRATIONS).await?;
     let frame = Frame {
@@ -52,7 +52,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         random: boot.random.clone(),
         tasks: boot.tasks.clone(),
         wakes: app::wake::Wakes::default(),
-        relay,
+        smarthost,
         frame: Arc::new(frame),
         unmarked: app::Unmarked::default(),
         delivered: telemetry::meter()

@@ -18,7 +18,7 @@ use crate::domain::backoff::{self, Failure, Next};
 use crate::domain::delivery::Due;
 use crate::store::delivery;
 
-/// Mails of one domain on their way at once: enough for a healthy relay, little for a slow one.
+/// Mails of one domain on their way at once: enough for a healthy smarthost, little for a slow one.
 const AT_ONCE: usize = 2;
 /// Mails of one domain that wait in memory: room for a whole batch of the dispatcher while half a batch waits. More wait in the table,
 /// where another replica may take them.
@@ -61,7 +61,7 @@ impl Mailer {
     pub fn start(app: &App, domain: String) -> Self {
         let (mailbox, mails) = mpsc::channel(MAILBOX);
         let rest = Arc::new(Mutex::new(Rest::default()));
-        let actor = Actor { transport: app.relay.transport(AT_ONCE as u32), app: app.clone(), domain, rest: rest.clone() };
+        let actor = Actor { transport: app.smarthost.transport(AT_ONCE as u32), app: app.clone(), domain, rest: rest.clone() };
         app.tasks.spawn(Phase::Intake, "mailer", move |stop| actor.run(mails, stop));
         Self { mailbox, rest }
     }
@@ -189,7 +189,7 @@ impl Actor {
 
 fn classify(error: &lettre::transport::smtp::Error) -> Failure {
     match error.status().map(|code| code.to_string()) {
-        // Our credentials or the relay's set-up are wrong, not the mail.
+        // Our credentials or the smarthost's set-up are wrong, not the mail.
         Some(code) if matches!(code.as_str(), "530" | "534" | "535" | "538") => Failure::Temporary,
         _ if error.is_permanent() => Failure::Permanent,
         _ if error.is_transient() => Failure::Temporary,

@@ -59,8 +59,8 @@ pub struct App {
     pub tasks: Tasks,
     /// Wakes the workers.
     pub wakes: wake::Wakes,
-    /// The way to the SMTP relay.
-    pub relay: Arc<transport::Relay>,
+    /// The way to the smarthost.
+    pub smarthost: Arc<transport::Smarthost>,
     /// What is the same for all mails.
     pub frame: Arc<compose::Frame>,
     /// Mails that left and are not recorded as sent yet.

@@ -1,4 +1,4 @@
-//! The way to the relay: what `smtp_url` and its companions say.
+//! The way to the smarthost, the SMTP server that takes our mail: what `smtp_url` and its companions say.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use url::Url;
 
 use crate::config::Config;
 
-/// Longest silence of the relay within one command.
+/// Longest silence of the smarthost within one command.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// One way to the relay, with its own small pool.
+/// One way to the smarthost, with its own small pool.
 pub type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// Makes transports: one for each destination domain, so that a slow one uses up its own connections only.
 #[derive(Clone)]
-pub struct Relay {
+pub struct Smarthost {
     host: String,
     port: u16,
     tls: TlsMode,
@@ -39,7 +39,7 @@ enum TlsMode {
     Wrapper,
 }
 
-impl Relay {
+impl Smarthost {
     /// Reads the configuration; the error names the key and holds no secret.
     pub fn from_config(config: &Config) -> anyhow::Result<Self> {
         let (host, port, tls) = parse(&config.smtp_url)?;
@@ -107,7 +107,7 @@ fn parameters(host: &str, authority: Option<&Path>) -> anyhow::Result<TlsParamet
             Certificate::from_pem(&pem).map_err(|_| anyhow::anyhow!("configuration key `smtp_ca_file`: expected a PEM certificate"))?;
         builder = builder.add_root_certificate(certificate);
     }
-    builder.build().context("TLS for the relay")
+    builder.build().context("TLS for the smarthost")
 }
 
 #[cfg(test)]

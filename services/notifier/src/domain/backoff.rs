@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_goes_soon_after_a_long_outage_of_the_relay() {
+    fn a_mail_goes_soon_after_a_long_outage_of_the_smarthost() {
         assert_eq!(after_failure(Failure::Unreachable, 500, YOUNG), Next::Wait(LONGEST_AWAY));
         assert_eq!(after_failure(Failure::Unreachable, 500, LONGEST_WAIT + YOUNG), Next::GiveUp);
     }
