@@ -29,13 +29,13 @@ use portico_proto::tickets::v1::tickets_service_server::TicketsServiceServer;
 use tokio::sync::Notify;
 
 use api::inbox::IdentityEvents;
-use app::aggregate::TicketAggregate;
 use app::clients::Identity;
+use app::entity::TicketAggregate;
 use app::people::{PeopleKeeper, ProofKeeper, SharedRules};
 use app::timer::TicketTimers;
 use app::{Parts, Tickets};
 use config::Config;
-use store::write::Write;
+use store::writes::Write;
 
 /// Starts the service and returns where it listens.
 ///

@@ -7,7 +7,7 @@ use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::attachments_service_server::AttachmentsService;
 use tonic::{Request, Response, Status};
 
-use super::wire as to_wire;
+use super::encode;
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 
@@ -21,7 +21,7 @@ impl AttachmentsService for Api {
         let asker = Asker::new(&context, &message.portal)?;
         let id = message.attachment_id.parse().map_err(|_| Error::NOT_FOUND)?;
         let blob = self.0.blob(&asker, id).await?;
-        Ok(Response::new(AttachmentBlob { attachment: Some(to_wire::file(blob.file)), path: blob.path, sha256: blob.sha256 }))
+        Ok(Response::new(AttachmentBlob { attachment: Some(encode::file(blob.file)), path: blob.path, sha256: blob.sha256 }))
     }
 
     async fn list_attachments(
@@ -33,9 +33,9 @@ impl AttachmentsService for Api {
         let page = message.page.unwrap_or_default();
         let (files, next_page_token) = self.0.files(&asker, &message.number, page.page_size, &page.page_token).await?;
         let files = files.into_iter().map(|found| wire::TicketFile {
-            attachment: Some(to_wire::file(found.file)),
+            attachment: Some(encode::file(found.file)),
             item_id: found.item.to_string(),
-            actor: Some(to_wire::byline(found.actor)),
+            actor: Some(encode::byline(found.actor)),
             internal: found.internal,
         });
         Ok(Response::new(wire::ListAttachmentsResponse { files: files.collect(), next_page_token }))

@@ -9,7 +9,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::form::{Form, LONGEST_NAME};
-use super::wire::role;
+use super::encode::role;
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 use crate::app::catalog::NewRow;

@@ -7,7 +7,7 @@ use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::conversation_service_server::ConversationService;
 use tonic::{Request, Response, Status};
 
-use super::{input, wire as to_wire};
+use super::{encode, input};
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 
@@ -22,7 +22,7 @@ impl ConversationService for Api {
         let request = context.request_key("AddComment", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         let number = message.number.clone();
         let answer = self.0.comment(&asker, &number, input::comment(message, request)?).await?;
-        Ok(Response::new(to_wire::comment(answer)))
+        Ok(Response::new(encode::comment(answer)))
     }
 
     async fn get_timeline(&self, request: Request<wire::GetTimelineRequest>) -> Result<Response<wire::GetTimelineResponse>, Status> {
@@ -31,6 +31,6 @@ impl ConversationService for Api {
         let page = message.page.unwrap_or_default();
         let wanted = Wanted { first: First::of(message.newest_first), size: page.page_size, token: &page.page_token };
         let (items, next_page_token) = self.0.timeline(&asker, &message.number, wanted).await?;
-        Ok(Response::new(wire::GetTimelineResponse { items: items.into_iter().map(to_wire::item).collect(), next_page_token }))
+        Ok(Response::new(wire::GetTimelineResponse { items: items.into_iter().map(encode::item).collect(), next_page_token }))
     }
 }

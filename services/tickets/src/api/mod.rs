@@ -4,6 +4,7 @@ pub mod attachments;
 pub mod catalog;
 pub mod collaborators;
 pub mod conversation;
+mod encode;
 mod filter;
 mod form;
 pub mod guests;
@@ -13,7 +14,6 @@ pub mod inbox;
 mod input;
 pub mod render;
 pub mod ticket;
-mod wire;
 
 use portico_chassis::grpc::Permission::{self, Admin, Operator, Public, Services, SignedIn, Staff};
 

@@ -9,7 +9,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::form::{Form, etag};
-use super::{filter, input, wire as to_wire};
+use super::{encode, filter, input};
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 use crate::domain::command::Command;
@@ -35,14 +35,14 @@ impl TicketsService for Api {
         let request = context.request_key("CreateTicket", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         let input = input::new_ticket(&asker, message, request, false)?;
         let view = self.0.create(&asker, &context, input).await?;
-        let ticket = if asker.as_viewer().is_some() { to_wire::ticket(view) } else { to_wire::guests_ticket(&view) };
+        let ticket = if asker.as_viewer().is_some() { encode::ticket(view) } else { encode::guests_ticket(&view) };
         Ok(Response::new(wire::CreateTicketResponse { ticket: Some(ticket) }))
     }
 
     async fn get_ticket(&self, request: Request<wire::GetTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
         let (context, message) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &message.portal)?;
-        Ok(Response::new(to_wire::ticket(self.0.get(&asker, &message.number).await?)))
+        Ok(Response::new(encode::ticket(self.0.get(&asker, &message.number).await?)))
     }
 
     async fn list_tickets(&self, request: Request<wire::ListTicketsRequest>) -> Result<Response<wire::ListTicketsResponse>, Status> {
@@ -50,7 +50,7 @@ impl TicketsService for Api {
         let asker = Asker::new(&context, &message.portal)?;
         let input = filter::list_input(&asker, &message)?;
         let (tickets, next_page_token) = self.0.list(&asker, &input).await?;
-        Ok(Response::new(wire::ListTicketsResponse { tickets: tickets.into_iter().map(to_wire::ticket).collect(), next_page_token }))
+        Ok(Response::new(wire::ListTicketsResponse { tickets: tickets.into_iter().map(encode::ticket).collect(), next_page_token }))
     }
 
     async fn count_tickets(&self, request: Request<wire::CountTicketsRequest>) -> Result<Response<wire::CountTicketsResponse>, Status> {
@@ -71,7 +71,7 @@ impl TicketsService for Api {
         let asker = Asker::new(&context, &message.portal)?;
         let request = context.request_key("UpdateTicket", &message.request_id, &message)?;
         let input = input::update(&asker, &message, request)?;
-        Ok(Response::new(to_wire::ticket(self.0.update(&asker, &message.number, input).await?)))
+        Ok(Response::new(encode::ticket(self.0.update(&asker, &message.number, input).await?)))
     }
 
     async fn close_ticket(&self, request: Request<wire::CloseTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
@@ -129,7 +129,7 @@ impl TicketsService for Api {
         }
         let input = input::new_ticket(&asker, ticket, request, true)?;
         let view = self.0.follow_up(&asker, &message.number, input).await?;
-        Ok(Response::new(wire::CreateTicketResponse { ticket: Some(to_wire::ticket(view)) }))
+        Ok(Response::new(wire::CreateTicketResponse { ticket: Some(encode::ticket(view)) }))
     }
 
     async fn mark_viewed(&self, request: Request<wire::MarkViewedRequest>) -> Result<Response<wire::MarkViewedResponse>, Status> {
@@ -154,6 +154,6 @@ impl Api {
         let (request_id, seen, number) = named;
         let request = context.request_key(operation, request_id, message)?;
         let view = self.0.command(asker, number, request, etag(seen)?, command).await?;
-        Ok(Response::new(to_wire::ticket(view)))
+        Ok(Response::new(encode::ticket(view)))
     }
 }

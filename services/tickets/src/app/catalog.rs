@@ -17,7 +17,7 @@ use crate::domain::ticket::Place;
 use crate::store;
 use crate::store::catalog::{CatalogRow, CatalogWrite};
 use crate::store::events::catalog_changed;
-use crate::store::write::Write;
+use crate::store::writes::Write;
 
 /// Agents that a ticket can be given to, as they are shown.
 const AGENTS_SHOWN: i64 = 200;

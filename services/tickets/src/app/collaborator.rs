@@ -8,10 +8,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Tickets;
-use super::aggregate::{ShareNames, Wants};
 use super::asker::Asker;
 use super::clients::{Ensure, derived};
 use super::create::{NewInput, of_field};
+use super::entity::{ShareNames, Wants};
 use super::ticket::{Opened, Order};
 use super::view;
 use crate::domain::access::{Actor, Relation};

@@ -9,8 +9,8 @@ use portico_chassis::page::{self, Wanted};
 use uuid::Uuid;
 
 use super::Tickets;
-use super::aggregate::{CommentAnswer, Wants};
 use super::asker::Asker;
+use super::entity::{CommentAnswer, Wants};
 use super::item_view::{FileView, Frame, ItemView, ids_in};
 use super::ticket::{Opened, Order};
 use super::upload::Hook;

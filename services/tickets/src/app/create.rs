@@ -34,7 +34,7 @@ use crate::domain::ticket::{Guest, Place};
 use crate::domain::words::lexemes;
 use crate::store;
 use crate::store::events::{self, Circumstances, TICKET};
-use crate::store::write::Write;
+use crate::store::writes::Write;
 
 /// What a caller gave for a new ticket; texts are within their bounds already.
 #[derive(Debug, Clone)]
@@ -215,7 +215,7 @@ impl Tickets {
         store::person::support(conn, &asker.portal, super::AGENTS_TOLD).await
     }
 
-    /// Journals a new ticket; the answer is the view of whoever asks. A guest's is cut by the edge (`guests_ticket` in `api/wire.rs`).
+    /// Journals a new ticket; the answer is the view of whoever asks. A guest's is cut by the edge (`guests_ticket` in `api/encode.rs`).
     pub(super) async fn commit_new(
         &self,
         asker: &Asker,

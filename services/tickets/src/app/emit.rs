@@ -22,7 +22,7 @@ use crate::store::events::{self, Circumstances};
 use crate::store::item::ItemRow;
 use crate::store::ticket::TicketRow;
 use crate::store::words::WordsWrite;
-use crate::store::write::Write;
+use crate::store::writes::Write;
 
 /// What the service calls its one kind of timer.
 pub const TIMER: &str = "due";

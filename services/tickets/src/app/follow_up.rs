@@ -7,11 +7,11 @@ use portico_chassis::random::Random;
 use time::OffsetDateTime;
 
 use super::Tickets;
-use super::aggregate::{Ask, By, CommentAnswer, NewLinked, Turn, Wants};
 use super::asker::Asker;
 use super::collaborator::first_shares;
 use super::create::{Draft, NewInput, fill_number};
 use super::emit::{Emission, emit};
+use super::entity::{Ask, By, CommentAnswer, NewLinked, Turn, Wants};
 use super::ticket::Order;
 use super::upload::Hook;
 use super::view::{self, TicketView};
@@ -28,7 +28,7 @@ use crate::domain::kinds::{Access, Channel, CollaboratorState};
 use crate::domain::ticket::Ticket;
 use crate::store::events::TICKET;
 use crate::store::item::ItemRow;
-use crate::store::write::Write;
+use crate::store::writes::Write;
 
 impl Tickets {
     /// Makes a follow-up; what is not given is the parent's.

@@ -34,7 +34,7 @@ use crate::store::events::{Circumstances, TICKET};
 use crate::store::import::SOURCE;
 use crate::store::seen::SeenWrite;
 use crate::store::ticket::Handle;
-use crate::store::write::Write;
+use crate::store::writes::Write;
 
 /// A ticket as it was elsewhere; texts and times are within their bounds already.
 #[derive(Debug, Clone)]

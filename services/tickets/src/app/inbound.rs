@@ -7,11 +7,11 @@ use portico_chassis::journal::{Replay, RequestKey, replay};
 use sha2::{Digest, Sha256};
 
 use super::Tickets;
-use super::aggregate::CommentAnswer;
 use super::asker::Asker;
 use super::clients::{CaptchaAnswer, Ensure, derived};
 use super::conversation::CommentInput;
 use super::create::{GuestInput, NewInput};
+use super::entity::CommentAnswer;
 use super::upload::Hook;
 use super::view::TicketView;
 use crate::domain::access::{Relation, relation};

@@ -1,6 +1,5 @@
 //! What tickets does: one function a use case. Reads go to the store, commands to the actor of their ticket.
 
-pub mod aggregate;
 pub mod asker;
 pub mod attachment;
 pub mod catalog;
@@ -9,6 +8,7 @@ pub mod collaborator;
 pub mod conversation;
 pub mod create;
 mod emit;
+pub mod entity;
 mod follow_up;
 pub mod guest;
 pub mod housekeeping;
@@ -42,9 +42,9 @@ use portico_chassis::settings::Settings;
 use time::OffsetDateTime;
 
 use crate::domain::policy::Rules;
-use crate::store::write::Write;
-use aggregate::TicketAggregate;
+use crate::store::writes::Write;
 use clients::Identity;
+use entity::TicketAggregate;
 use people::SharedRules;
 
 /// Agents that are told about a ticket that nobody owns.

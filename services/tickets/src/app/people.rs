@@ -15,8 +15,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Tickets;
-use super::aggregate::{Ask, By, Links, Wants};
 use super::clients::Ensure;
+use super::entity::{Ask, By, Links, Wants};
 use crate::domain::command::Command;
 use crate::domain::ids::PersonId;
 use crate::domain::person::PersonFacts;

@@ -10,8 +10,8 @@ use portico_chassis::journal::{Claim, Replay, RequestKey, replay};
 use uuid::Uuid;
 
 use super::Tickets;
-use super::aggregate::{Ask, By, Links, Wants};
 use super::asker::Asker;
+use super::entity::{Ask, By, Links, Wants};
 use super::refusal;
 use super::view::{self, Lens, TicketView};
 use crate::domain::access::{Relation, relation};

@@ -9,7 +9,7 @@ use portico_chassis::error::Error;
 use portico_chassis::timers::{DueTimer, TimerHandler};
 
 use super::Tickets;
-use super::aggregate::{Ask, By, Links, Wants};
+use super::entity::{Ask, By, Links, Wants};
 use crate::domain::command::Command;
 use crate::domain::ids::TicketId;
 

@@ -16,7 +16,7 @@ pub mod seen;
 pub mod ticket;
 pub mod ticket_write;
 pub mod words;
-pub mod write;
+pub mod writes;
 
 /// The service's migrations.
 pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

@@ -35,7 +35,7 @@ use crate::store;
 use crate::store::attachment::AttachmentRow;
 use crate::store::events::{Circumstances, TICKET};
 use crate::store::item::ItemFound;
-use crate::store::write::Write;
+use crate::store::writes::Write;
 
 /// Loads tickets and decides about them.
 pub struct TicketAggregate {

@@ -7,7 +7,7 @@ use portico_proto::tickets::v1 as wire;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::app::aggregate::CommentAnswer;
+use crate::app::entity::CommentAnswer;
 use crate::app::item_view::{FileView, ItemView};
 use crate::app::view::{Byline, Named, TicketView};
 use crate::domain::actions::Actions;
