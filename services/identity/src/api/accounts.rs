@@ -6,8 +6,8 @@ use portico_proto::identity::v1 as wire;
 use portico_proto::identity::v1::accounts_service_server::AccountsService;
 use tonic::{Request, Response, Status};
 
-use super::input::{self, Fields, vouched};
-use super::{Api, views};
+use super::fields::{self, Fields, vouched};
+use super::{Api, encode};
 use crate::app::account::Registration;
 use crate::domain::link::{LinkAction, LinkKind};
 
@@ -21,7 +21,7 @@ impl AccountsService for Api {
         let mut fields = Fields::default();
         let name = fields.name("name", &request.name);
         let email = fields.email("email", &request.email);
-        let captcha = input::captcha(&mut fields, request.captcha);
+        let captcha = fields::captcha(&mut fields, request.captcha);
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
         self.app.sign_up(&ask, vouched(email)?, name, &captcha).await?;
@@ -33,9 +33,9 @@ impl AccountsService for Api {
         let mut request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         // The client may look different when the request is repeated: its cookie was renewed by the first answer.
-        let client = input::client(request.client.take());
+        let client = fields::client(request.client.take());
         let key = context.request_key("Register", &request.request_id, &request)?;
-        let token = input::link_token(&request.token)?;
+        let token = fields::link_token(&request.token)?;
         let mut fields = Fields::default();
         let name = fields.optional_name("name", &request.name);
         fields.password("password", &request.password);
@@ -43,7 +43,7 @@ impl AccountsService for Api {
         let ask = self.app.ask(&context, portal, key);
         let registration = Registration { token, password: request.password, name: (!name.is_empty()).then_some(name), client };
         let granted = self.app.register(&ask, &context.caller, registration).await?;
-        Ok(Response::new(views::sign_in(granted)))
+        Ok(Response::new(encode::sign_in(granted)))
     }
 
     async fn request_password_reset(
@@ -56,7 +56,7 @@ impl AccountsService for Api {
         let key = context.request_key("RequestPasswordReset", &request.request_id, &request)?;
         let mut fields = Fields::default();
         let email = fields.email("email", &request.email);
-        let captcha = input::captcha(&mut fields, request.captcha);
+        let captcha = fields::captcha(&mut fields, request.captcha);
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
         self.app.request_password_reset(&ask, vouched(email)?, &captcha).await?;
@@ -71,7 +71,7 @@ impl AccountsService for Api {
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         let key = context.request_key("ConfirmPasswordReset", &request.request_id, &request)?;
-        let token = input::link_token(&request.token)?;
+        let token = fields::link_token(&request.token)?;
         let mut fields = Fields::default();
         fields.password("password", &request.password);
         fields.done()?;
@@ -88,7 +88,7 @@ impl AccountsService for Api {
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         let key = context.request_key("ConfirmAddress", &request.request_id, &request)?;
-        let token = input::link_token(&request.token)?;
+        let token = fields::link_token(&request.token)?;
         let ask = self.app.ask(&context, portal, key);
         self.app.confirm_address(&ask, &token).await?;
         Ok(Response::new(wire::ConfirmAddressResponse {}))
@@ -100,7 +100,7 @@ impl AccountsService for Api {
         let portal = context.portal(&request.portal)?;
         let key = context.request_key("RenewLink", &request.request_id, &request)?;
         // What can't be a token gets the answer of every other one.
-        if let Ok(token) = input::link_token(&request.token) {
+        if let Ok(token) = fields::link_token(&request.token) {
             let ask = self.app.ask(&context, portal, key);
             self.app.renew_link(&ask, &token).await?;
         }
@@ -111,7 +111,7 @@ impl AccountsService for Api {
         let context = context(&request)?;
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
-        let token = input::link_token(&request.token)?;
+        let token = fields::link_token(&request.token)?;
         let shown = self.app.inspect_link(&portal, &token, context.deadline).await?;
         let name = if shown.link.name.is_empty() { shown.person.name } else { shown.link.name };
         Ok(Response::new(wire::InspectLinkResponse {

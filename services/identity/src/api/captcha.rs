@@ -7,7 +7,7 @@ use portico_proto::identity::v1::captcha_service_server::CaptchaService;
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use super::input::{self, Fields};
+use super::fields::{self, Fields};
 use crate::domain::captcha::Challenge;
 
 fn verified(challenge: &Challenge) -> Response<wire::VerifyCaptchaResponse> {
@@ -20,7 +20,7 @@ impl CaptchaService for Api {
         let context = context(&request)?;
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
-        let purpose = input::purpose(request.purpose)?;
+        let purpose = fields::purpose(request.purpose)?;
         let (challenge, token) = self.app.issue_captcha(&portal, purpose, context.deadline).await?;
         Ok(Response::new(wire::Challenge {
             token,
@@ -46,10 +46,10 @@ impl CaptchaService for Api {
         let context = context(&request)?;
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
-        let purpose = input::purpose(request.purpose)?;
+        let purpose = fields::purpose(request.purpose)?;
         let key = context.request_key("VerifyCaptcha", &request.request_id, &request)?;
         let mut fields = Fields::default();
-        let captcha = input::captcha(&mut fields, request.answer);
+        let captcha = fields::captcha(&mut fields, request.answer);
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
         let challenge = self.app.spend_captcha(&ask, purpose, &captcha.token, &captcha.answer).await?;
@@ -63,7 +63,7 @@ impl CaptchaService for Api {
         let context = context(&request)?;
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
-        let purpose = input::purpose(request.purpose)?;
+        let purpose = fields::purpose(request.purpose)?;
         let challenge = self.app.inspect_captcha(&portal, purpose, &request.token)?;
         Ok(verified(&challenge))
     }

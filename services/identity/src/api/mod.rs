@@ -2,8 +2,9 @@
 
 mod accounts;
 mod captcha;
+mod encode;
+mod fields;
 pub mod inbox;
-mod input;
 mod invitations;
 mod organizations;
 mod people;
@@ -12,7 +13,6 @@ mod portals;
 mod render;
 mod revocation;
 mod sessions;
-mod views;
 
 use portico_chassis::grpc::Server;
 use portico_chassis::page::Pager;

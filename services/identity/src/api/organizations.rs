@@ -8,8 +8,8 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Api;
-use super::input::{self, Fields, vouched};
-use super::views::{self, Place};
+use super::encode::{self, Place};
+use super::fields::{self, Fields, vouched};
 use crate::domain::ids::OrganizationId;
 use crate::domain::organization::{domains, name_key};
 
@@ -31,14 +31,14 @@ impl OrganizationsService for Api {
         }
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
-        Ok(Response::new(views::organization(self.app.create_organization(&ask, name, vouched(domains)?).await?)))
+        Ok(Response::new(encode::organization(self.app.create_organization(&ask, name, vouched(domains)?).await?)))
     }
 
     async fn get_organization(&self, request: Request<wire::GetOrganizationRequest>) -> Result<Response<wire::Organization>, Status> {
         let context = context(&request)?;
         let portal = context.portal(&request.get_ref().portal)?;
-        let id = input::id(&request.get_ref().organization_id)?;
-        Ok(Response::new(views::organization(self.app.organization(&context, &portal, id).await?)))
+        let id = fields::id(&request.get_ref().organization_id)?;
+        Ok(Response::new(encode::organization(self.app.organization(&context, &portal, id).await?)))
     }
 
     async fn list_organizations(
@@ -60,8 +60,8 @@ impl OrganizationsService for Api {
         let after: Option<(String, Uuid)> = self.pager.cursor(&scope, &wanted.page_token)?;
         let size = page::size(wanted.page_size)?;
         let mut found = self.app.list_organizations(&context, &portal, query, after, size + 1).await?;
-        let next_page_token = views::page(&mut found, size, |last| self.pager.token(&scope, &(name_key(&last.name), last.id.uuid())))?;
-        let organizations = found.into_iter().map(views::organization).collect();
+        let next_page_token = encode::page(&mut found, size, |last| self.pager.token(&scope, &(name_key(&last.name), last.id.uuid())))?;
+        let organizations = found.into_iter().map(encode::organization).collect();
         Ok(Response::new(wire::ListOrganizationsResponse { organizations, next_page_token }))
     }
 
@@ -69,16 +69,16 @@ impl OrganizationsService for Api {
         let context = context(&request)?;
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
-        let id: OrganizationId = input::id(&request.organization_id)?;
+        let id: OrganizationId = fields::id(&request.organization_id)?;
         let wanted = request.page.unwrap_or_default();
         let (actor, organization) = (context.caller.actor(), id.to_string());
         let scope = ["members", portal.as_str(), &actor, &organization];
         let before: Option<Place> = self.pager.cursor(&scope, &wanted.page_token)?;
         let size = page::size(wanted.page_size)?;
-        let mut people = self.app.list_members(&context, &portal, id, views::before(before), size + 1).await?;
+        let mut people = self.app.list_members(&context, &portal, id, encode::before(before), size + 1).await?;
         let next_page_token =
-            views::page(&mut people, size, |last| self.pager.token(&scope, &views::place(last.created_at, last.id.uuid())))?;
-        Ok(Response::new(wire::ListMembersResponse { members: people.into_iter().map(views::user).collect(), next_page_token }))
+            encode::page(&mut people, size, |last| self.pager.token(&scope, &encode::place(last.created_at, last.id.uuid())))?;
+        Ok(Response::new(wire::ListMembersResponse { members: people.into_iter().map(encode::user).collect(), next_page_token }))
     }
 
     async fn set_member(&self, request: Request<wire::SetMemberRequest>) -> Result<Response<wire::User>, Status> {
@@ -86,12 +86,12 @@ impl OrganizationsService for Api {
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         let key = context.request_key("SetMember", &request.request_id, &request)?;
-        let (organization, person) = (input::id(&request.organization_id)?, input::id(&request.person_id)?);
+        let (organization, person) = (fields::id(&request.organization_id)?, fields::id(&request.person_id)?);
         let mut fields = Fields::default();
-        let visibility = input::visibility(&mut fields, request.visibility);
+        let visibility = fields::visibility(&mut fields, request.visibility);
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
-        Ok(Response::new(views::user(self.app.set_member(&ask, organization, person, visibility).await?)))
+        Ok(Response::new(encode::user(self.app.set_member(&ask, organization, person, visibility).await?)))
     }
 
     async fn remove_member(&self, request: Request<wire::RemoveMemberRequest>) -> Result<Response<wire::User>, Status> {
@@ -99,8 +99,8 @@ impl OrganizationsService for Api {
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         let key = context.request_key("RemoveMember", &request.request_id, &request)?;
-        let (organization, person) = (input::id(&request.organization_id)?, input::id(&request.person_id)?);
+        let (organization, person) = (fields::id(&request.organization_id)?, fields::id(&request.person_id)?);
         let ask = self.app.ask(&context, portal, key);
-        Ok(Response::new(views::user(self.app.remove_member(&ask, organization, person).await?)))
+        Ok(Response::new(encode::user(self.app.remove_member(&ask, organization, person).await?)))
     }
 }

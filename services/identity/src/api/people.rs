@@ -9,8 +9,8 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Api;
-use super::input::{self, Fields, vouched};
-use super::views::{self, Place};
+use super::encode::{self, Place};
+use super::fields::{self, Fields, vouched};
 use crate::app::caller_id;
 use crate::app::import::Imported;
 use crate::app::password::refused;
@@ -47,7 +47,7 @@ impl PeopleService for Api {
         }
         let ids: Vec<Uuid> = request.ids.iter().filter_map(|id| id.parse().ok()).collect();
         let people = self.app.people(&portal, &ids, context.deadline).await?;
-        let people = people.into_iter().map(|person| views::facts(portal.as_str(), person)).collect();
+        let people = people.into_iter().map(|person| encode::facts(portal.as_str(), person)).collect();
         Ok(Response::new(wire::BatchGetPeopleResponse { people }))
     }
 
@@ -62,7 +62,7 @@ impl PeopleService for Api {
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
         let person = self.app.ensure_person(&ask, vouched(email)?, name).await?;
-        Ok(Response::new(views::facts(ask.portal.as_str(), person)))
+        Ok(Response::new(encode::facts(ask.portal.as_str(), person)))
     }
 
     async fn find_people_by_email(
@@ -77,7 +77,7 @@ impl PeopleService for Api {
         }
         let emails: Vec<Email> = request.emails.iter().filter_map(|email| Email::parse(email)).collect();
         let people = self.app.people_by_email(&portal, &emails, context.deadline).await?;
-        let people = people.into_iter().map(|person| views::facts(portal.as_str(), person)).collect();
+        let people = people.into_iter().map(|person| encode::facts(portal.as_str(), person)).collect();
         Ok(Response::new(wire::FindPeopleByEmailResponse { people }))
     }
 
@@ -93,8 +93,8 @@ impl PeopleService for Api {
         let place = (after.0.as_str(), after.1);
         let mut people = self.app.snapshot_people(portal.as_ref().map(|portal| portal.as_str()), place, SNAPSHOT_PAGE + 1).await?;
         let next_page_token =
-            views::page(&mut people, SNAPSHOT_PAGE, |(portal, person)| self.pager.token(&scope, &(portal, person.id.uuid())))?;
-        let people = people.into_iter().map(|(portal, person)| views::facts(&portal, person)).collect();
+            encode::page(&mut people, SNAPSHOT_PAGE, |(portal, person)| self.pager.token(&scope, &(portal, person.id.uuid())))?;
+        let people = people.into_iter().map(|(portal, person)| encode::facts(&portal, person)).collect();
         Ok(Response::new(wire::SnapshotPeopleResponse { people, next_page_token }))
     }
 
@@ -102,7 +102,7 @@ impl PeopleService for Api {
         let context = context(&request)?;
         let portal = context.portal(&request.get_ref().portal)?;
         let me = self.app.person(&portal, caller_id(&context)?, context.deadline).await?;
-        Ok(Response::new(views::user(me)))
+        Ok(Response::new(encode::user(me)))
     }
 
     async fn update_me(&self, request: Request<wire::UpdateMeRequest>) -> Result<Response<wire::User>, Status> {
@@ -119,7 +119,7 @@ impl PeopleService for Api {
         fields.done()?;
         let ask = self.app.ask(&context, portal, key);
         let change = Change { name, locale: request.locale, time_zone: request.time_zone, ..Change::default() };
-        Ok(Response::new(views::user(self.app.update_me(&context, &ask, request.etag, change).await?)))
+        Ok(Response::new(encode::user(self.app.update_me(&context, &ask, request.etag, change).await?)))
     }
 
     async fn change_password(
@@ -150,8 +150,8 @@ impl PeopleService for Api {
         }
         let filter = Filter {
             query: request.query.trim().to_lowercase(),
-            role: input::role(&mut fields, request.role),
-            status: input::status(&mut fields, request.status),
+            role: fields::role(&mut fields, request.role),
+            status: fields::status(&mut fields, request.status),
             organization: fields.reference("organization", &request.organization_id),
         };
         fields.done()?;
@@ -160,17 +160,17 @@ impl PeopleService for Api {
         let scope = ["people", portal.as_str(), &actor, &narrowed];
         let before: Option<Place> = self.pager.cursor(&scope, &wanted.page_token)?;
         let size = page::size(wanted.page_size)?;
-        let mut people = self.app.list_people(&portal, &filter, views::before(before), size + 1, context.deadline).await?;
+        let mut people = self.app.list_people(&portal, &filter, encode::before(before), size + 1, context.deadline).await?;
         let next_page_token =
-            views::page(&mut people, size, |last| self.pager.token(&scope, &views::place(last.created_at, last.id.uuid())))?;
-        Ok(Response::new(wire::ListPeopleResponse { people: people.into_iter().map(views::user).collect(), next_page_token }))
+            encode::page(&mut people, size, |last| self.pager.token(&scope, &encode::place(last.created_at, last.id.uuid())))?;
+        Ok(Response::new(wire::ListPeopleResponse { people: people.into_iter().map(encode::user).collect(), next_page_token }))
     }
 
     async fn get_person(&self, request: Request<wire::GetPersonRequest>) -> Result<Response<wire::User>, Status> {
         let context = context(&request)?;
         let portal = context.portal(&request.get_ref().portal)?;
-        let id = input::id(&request.get_ref().person_id)?;
-        Ok(Response::new(views::user(self.app.person(&portal, id, context.deadline).await?)))
+        let id = fields::id(&request.get_ref().person_id)?;
+        Ok(Response::new(encode::user(self.app.person(&portal, id, context.deadline).await?)))
     }
 
     async fn update_person(&self, request: Request<wire::UpdatePersonRequest>) -> Result<Response<wire::User>, Status> {
@@ -178,16 +178,16 @@ impl PeopleService for Api {
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         let key = context.request_key("UpdatePerson", &request.request_id, &request)?;
-        let id = input::id(&request.person_id)?;
+        let id = fields::id(&request.person_id)?;
         let mut fields = Fields::default();
         let name = request.name.as_deref().map(|name| fields.name("name", name));
-        let role = request.role.and_then(|role| input::role(&mut fields, role));
-        let status = request.status.and_then(|status| input::status(&mut fields, status));
+        let role = request.role.and_then(|role| fields::role(&mut fields, role));
+        let status = request.status.and_then(|status| fields::status(&mut fields, status));
         fields.done()?;
         let by = context.caller.staff()?.role;
         let ask = self.app.ask(&context, portal, key);
         let change = Change { name, role, status, ..Change::default() };
-        Ok(Response::new(views::user(self.app.update_person(&ask, by, id, request.etag, change).await?)))
+        Ok(Response::new(encode::user(self.app.update_person(&ask, by, id, request.etag, change).await?)))
     }
 
     async fn import_people(&self, request: Request<wire::ImportPeopleRequest>) -> Result<Response<wire::ImportPeopleResponse>, Status> {
@@ -204,7 +204,7 @@ impl PeopleService for Api {
         let people = people.into_iter().map(vouched).collect::<Result<Vec<_>, _>>()?;
         let ask = self.app.ask(&context, portal, key);
         let people = self.app.import_people(&ask, people).await?;
-        Ok(Response::new(wire::ImportPeopleResponse { people: people.into_iter().map(views::user).collect() }))
+        Ok(Response::new(wire::ImportPeopleResponse { people: people.into_iter().map(encode::user).collect() }))
     }
 }
 
@@ -217,9 +217,9 @@ fn required_if_given(fields: &mut Fields, field: &str, value: Option<&str>) {
 fn imported(fields: &mut Fields, person: wire::ImportedPerson) -> Option<Imported> {
     let email = fields.email("email", &person.email);
     let name = fields.optional_name("name", &person.name);
-    let role = input::role(fields, person.role).unwrap_or(Role::Customer);
+    let role = fields::role(fields, person.role).unwrap_or(Role::Customer);
     let organization = fields.optional_name("organization", &person.organization);
-    let visibility = input::visibility(fields, person.visibility);
+    let visibility = fields::visibility(fields, person.visibility);
     fields.locale("locale", &person.locale);
     fields.time_zone("time_zone", &person.time_zone);
     let (password, locale, time_zone) = (person.password, person.locale, person.time_zone);

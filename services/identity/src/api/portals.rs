@@ -9,8 +9,8 @@ use portico_proto::identity::v1::portals_service_server::PortalsService;
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 
-use super::input::{Fields, vouched};
-use super::{Api, views};
+use super::fields::{Fields, vouched};
+use super::{Api, encode};
 use crate::app::etag;
 use crate::app::portal::NewPortal;
 use crate::domain::profile::Profile;
@@ -59,7 +59,7 @@ impl PortalsService for Api {
     async fn get_portal(&self, request: Request<wire::GetPortalRequest>) -> Result<Response<wire::Portal>, Status> {
         let context = context(&request)?;
         let portal = context.portal(&request.get_ref().portal)?;
-        Ok(Response::new(views::portal(self.app.find_portal(&portal, context.deadline).await?)))
+        Ok(Response::new(encode::portal(self.app.find_portal(&portal, context.deadline).await?)))
     }
 
     async fn list_portals(&self, request: Request<wire::ListPortalsRequest>) -> Result<Response<wire::ListPortalsResponse>, Status> {
@@ -68,7 +68,7 @@ impl PortalsService for Api {
         let size = page::size(wanted.page_size)?;
         let after: String = self.pager.cursor(&["portals"], &wanted.page_token)?.unwrap_or_default();
         let mut portals = self.app.list_portals(&after, size + 1).await?;
-        let next_page_token = views::page(&mut portals, size, |last| self.pager.token(&["portals"], &last.slug))?;
+        let next_page_token = encode::page(&mut portals, size, |last| self.pager.token(&["portals"], &last.slug))?;
         let portals = portals
             .into_iter()
             .map(|portal| wire::PortalSummary {
@@ -84,7 +84,7 @@ impl PortalsService for Api {
     async fn get_settings(&self, request: Request<wire::GetSettingsRequest>) -> Result<Response<wire::Settings>, Status> {
         let context = context(&request)?;
         let portal = context.portal(&request.get_ref().portal)?;
-        Ok(Response::new(views::settings(self.app.find_portal(&portal, context.deadline).await?)))
+        Ok(Response::new(encode::settings(self.app.find_portal(&portal, context.deadline).await?)))
     }
 
     async fn patch_settings(&self, request: Request<wire::PatchSettingsRequest>) -> Result<Response<wire::Settings>, Status> {
@@ -110,7 +110,7 @@ impl PortalsService for Api {
 
     async fn list_settings(&self, request: Request<wire::ListSettingsRequest>) -> Result<Response<wire::ListSettingsResponse>, Status> {
         let portals = self.app.settings_after(request.into_inner().after_version, SETTINGS_PAGE).await?;
-        Ok(Response::new(wire::ListSettingsResponse { settings: portals.into_iter().map(views::settings).collect() }))
+        Ok(Response::new(wire::ListSettingsResponse { settings: portals.into_iter().map(encode::settings).collect() }))
     }
 
     async fn get_inbound_secret(&self, request: Request<wire::GetInboundSecretRequest>) -> Result<Response<wire::InboundSecret>, Status> {

@@ -6,14 +6,14 @@ use portico_proto::common::v1::render_service_server::RenderService;
 use portico_proto::common::v1::{RenderForRequest, RenderForResponse};
 use tonic::{Request, Response, Status};
 
-use super::{Api, input};
+use super::{Api, fields};
 
 #[tonic::async_trait]
 impl RenderService for Api {
     async fn render_for(&self, request: Request<RenderForRequest>) -> Result<Response<RenderForResponse>, Status> {
         let context = context(&request)?;
         let portal = context.portal(&request.get_ref().portal)?;
-        let event = input::id(&request.get_ref().event_id)?;
+        let event = fields::id(&request.get_ref().event_id)?;
         let mail = self.app.render_mail(&portal, event, context.deadline).await?;
         Ok(Response::new(RenderForResponse {
             to_address: mail.person.email.to_string(),

@@ -8,8 +8,8 @@ use portico_proto::identity::v1::sessions_service_server::SessionsService;
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use super::input::{self, Fields};
-use super::views::{self, Place};
+use super::encode::{self, Place};
+use super::fields::{self, Fields};
 use crate::app::login::Attempt;
 use crate::app::password::refused;
 use crate::domain::email::MAX_BYTES;
@@ -22,7 +22,7 @@ impl SessionsService for Api {
         let mut request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         // The client may look different when the request is repeated: its cookie was renewed by the first answer.
-        let client = input::client(request.client.take());
+        let client = fields::client(request.client.take());
         let key = context.request_key("Login", &request.request_id, &request)?;
         let mut fields = Fields::default();
         if request.email.trim().is_empty() {
@@ -35,7 +35,7 @@ impl SessionsService for Api {
         let password = Password::presented(&request.password).map_err(|problem| refused("password", problem))?;
         let ask = self.app.ask(&context, portal, key);
         let granted = self.app.login(&ask, Attempt { email: request.email, password, client }).await?;
-        Ok(Response::new(views::sign_in(granted)))
+        Ok(Response::new(encode::sign_in(granted)))
     }
 
     async fn refresh(&self, request: Request<wire::RefreshRequest>) -> Result<Response<wire::SignIn>, Status> {
@@ -46,7 +46,7 @@ impl SessionsService for Api {
         let key = context.request_key("Refresh", &request.request_id, &request)?;
         let ask = self.app.ask(&context, portal, key);
         let granted = self.app.refresh(&ask, &request.refresh_token).await?;
-        Ok(Response::new(views::sign_in(granted)))
+        Ok(Response::new(encode::sign_in(granted)))
     }
 
     async fn logout(&self, request: Request<wire::LogoutRequest>) -> Result<Response<wire::LogoutResponse>, Status> {
@@ -68,7 +68,7 @@ impl SessionsService for Api {
             access_token: granted.access_token,
             expires_in: granted.expires_in,
             session_id: granted.session.to_string(),
-            user: Some(views::user(granted.person)),
+            user: Some(encode::user(granted.person)),
         }))
     }
 
@@ -81,9 +81,9 @@ impl SessionsService for Api {
         let scope = ["sessions", portal.as_str(), &actor];
         let before: Option<Place> = self.pager.cursor(&scope, &wanted.page_token)?;
         let size = page::size(wanted.page_size)?;
-        let (sessions, next) = self.app.list_sessions(&context, &portal, views::before(before), size).await?;
+        let (sessions, next) = self.app.list_sessions(&context, &portal, encode::before(before), size).await?;
         let next_page_token = match next {
-            Some((at, id)) => self.pager.token(&scope, &views::place(at, id))?,
+            Some((at, id)) => self.pager.token(&scope, &encode::place(at, id))?,
             None => String::new(),
         };
         let current = context.caller.person()?.session;
@@ -106,7 +106,7 @@ impl SessionsService for Api {
         let request = request.into_inner();
         let portal = context.portal(&request.portal)?;
         let key = context.request_key("EndSession", &request.request_id, &request)?;
-        let session = input::id(&request.session_id)?;
+        let session = fields::id(&request.session_id)?;
         let ask = self.app.ask(&context, portal, key);
         self.app.end_own_session(&context, &ask, session).await?;
         Ok(Response::new(wire::EndSessionResponse {}))
