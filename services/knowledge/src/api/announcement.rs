@@ -7,7 +7,7 @@ use portico_proto::knowledge::v1::announcements_service_server::AnnouncementsSer
 use time::OffsetDateTime;
 use tonic::{Request, Response, Status};
 
-use super::article_fields::Fields;
+use super::fields::Fields;
 use super::{Api, encode, etag, open};
 use crate::app::announcement::ListAnnouncements;
 use crate::app::asker::Asker;

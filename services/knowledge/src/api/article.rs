@@ -10,7 +10,7 @@ use portico_proto::knowledge::v1 as wire;
 use portico_proto::knowledge::v1::articles_service_server::ArticlesService;
 use tonic::{Request, Response, Status};
 
-use super::article_fields::{Fields, creation, update, uploads};
+use super::fields::{Fields, creation, update, uploads};
 use super::{Api, encode, etag, open};
 use crate::app::article::{ListArticles, Sort};
 use crate::app::asker::Asker;

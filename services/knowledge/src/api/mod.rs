@@ -2,9 +2,9 @@
 
 mod announcement;
 mod article;
-mod article_fields;
 mod comment;
 mod encode;
+mod fields;
 pub mod inbox;
 mod search;
 

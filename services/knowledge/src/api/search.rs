@@ -8,7 +8,7 @@ use portico_proto::knowledge::v1 as wire;
 use portico_proto::knowledge::v1::search_service_server::SearchService;
 use tonic::{Request, Response, Status};
 
-use super::article_fields::Fields;
+use super::fields::Fields;
 use super::{Api, open};
 use crate::app::asker::Asker;
 use crate::app::search::{Group, Item, Search};
