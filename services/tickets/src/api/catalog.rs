@@ -8,8 +8,8 @@ use portico_proto::tickets::v1::catalog_service_server::CatalogService;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::form::{Form, LONGEST_NAME};
 use super::encode::role;
+use super::fields::{Form, LONGEST_NAME};
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 use crate::app::catalog::NewRow;

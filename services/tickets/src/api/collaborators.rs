@@ -8,7 +8,7 @@ use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::collaborators_service_server::CollaboratorsService;
 use tonic::{Request, Response, Status};
 
-use super::form::Form;
+use super::fields::Form;
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 use crate::app::collaborator::{ShareInput, ShareView};

@@ -7,7 +7,7 @@ use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::conversation_service_server::ConversationService;
 use tonic::{Request, Response, Status};
 
-use super::{encode, input};
+use super::{encode, fields};
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 
@@ -21,7 +21,7 @@ impl ConversationService for Api {
         let asker = Asker::new(&context, &message.portal)?;
         let request = context.request_key("AddComment", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
         let number = message.number.clone();
-        let answer = self.0.comment(&asker, &number, input::comment(message, request)?).await?;
+        let answer = self.0.comment(&asker, &number, fields::comment(message, request)?).await?;
         Ok(Response::new(encode::comment(answer)))
     }
 

@@ -4,7 +4,7 @@ use portico_chassis::error::Error;
 use portico_proto::tickets::v1 as wire;
 use prost::Message;
 
-use super::form::Form;
+use super::fields::Form;
 use crate::app::asker::Asker;
 use crate::app::list::ListInput;
 use crate::domain::filter::{AssigneeFilter, Filter, Scope, Sort};

@@ -10,8 +10,7 @@ use time::macros::datetime;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::form::{Form, LONGEST_NAME, LONGEST_SUBJECT};
-use super::input;
+use super::fields::{self, Form, LONGEST_NAME, LONGEST_SUBJECT};
 use super::ticket::LONGEST_RATING;
 use crate::app::Tickets;
 use crate::app::asker::Asker;
@@ -82,7 +81,7 @@ impl Reading<'_> {
             group: form.id("group", &given.group_id),
             assignee: form.id("assignee", &given.assignee_id),
             contact_name: form.line("contact_name", &given.contact_name, LONGEST_NAME),
-            tags: input::tags(form, &given.tags),
+            tags: fields::tags(form, &given.tags),
             follow_up_of: Some(follow_up_of).filter(|source| !source.is_empty()),
             history: self.history(&given.history, created_at),
         }
@@ -137,10 +136,10 @@ fn deed(form: &mut Form, by: PersonId, what: Option<&What>) -> ImportDeed {
         Some(What::Comment(said)) => ImportDeed::Comment {
             body: form.required_markdown("body", &said.body),
             visibility: said.internal.then_some(Visibility::Internal),
-            next: input::next(form, said.status, &said.sub_status, said.reason),
+            next: fields::next(form, said.status, &said.sub_status, said.reason),
         },
         Some(What::Change(change)) => {
-            let (patch, next) = input::changes(form, Some(by), change.changes.as_ref(), change.update_mask.as_ref());
+            let (patch, next) = fields::changes(form, Some(by), change.changes.as_ref(), change.update_mask.as_ref());
             ImportDeed::Change { patch: Box::new(patch), next }
         }
         Some(What::Close(close)) => {

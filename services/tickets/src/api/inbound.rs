@@ -6,7 +6,7 @@ use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::inbound_service_server::InboundService;
 use tonic::{Request, Response, Status};
 
-use super::form::{Form, LONGEST_BODY, LONGEST_NAME, LONGEST_SUBJECT};
+use super::fields::{Form, LONGEST_BODY, LONGEST_NAME, LONGEST_SUBJECT};
 use crate::app::Tickets;
 use crate::app::inbound::{Mail, Outcome};
 use crate::domain::ids::PersonId;

@@ -5,13 +5,12 @@ pub mod catalog;
 pub mod collaborators;
 pub mod conversation;
 mod encode;
+mod fields;
 mod filter;
-mod form;
 pub mod guests;
 pub mod import;
 pub mod inbound;
 pub mod inbox;
-mod input;
 pub mod render;
 pub mod ticket;
 

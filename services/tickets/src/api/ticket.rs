@@ -8,8 +8,8 @@ use portico_proto::tickets::v1::tickets_service_server::TicketsService;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::form::{Form, etag};
-use super::{encode, filter, input};
+use super::fields::{Form, etag};
+use super::{encode, fields, filter};
 use crate::app::Tickets;
 use crate::app::asker::Asker;
 use crate::domain::command::Command;
@@ -33,7 +33,7 @@ impl TicketsService for Api {
         let (context, message) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &message.portal)?;
         let request = context.request_key("CreateTicket", &message.request_id, &by_content(&message, |message| &mut message.uploads))?;
-        let input = input::new_ticket(&asker, message, request, false)?;
+        let input = fields::new_ticket(&asker, message, request, false)?;
         let view = self.0.create(&asker, &context, input).await?;
         let ticket = if asker.as_viewer().is_some() { encode::ticket(view) } else { encode::guests_ticket(&view) };
         Ok(Response::new(wire::CreateTicketResponse { ticket: Some(ticket) }))
@@ -70,7 +70,7 @@ impl TicketsService for Api {
         let (context, message) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &message.portal)?;
         let request = context.request_key("UpdateTicket", &message.request_id, &message)?;
-        let input = input::update(&asker, &message, request)?;
+        let input = fields::update(&asker, &message, request)?;
         Ok(Response::new(encode::ticket(self.0.update(&asker, &message.number, input).await?)))
     }
 
@@ -127,7 +127,7 @@ impl TicketsService for Api {
         if ticket.guest.is_some() {
             return Err(Error::invalid("email", "not_allowed", "You are signed in: leave out email, name and captcha.").into());
         }
-        let input = input::new_ticket(&asker, ticket, request, true)?;
+        let input = fields::new_ticket(&asker, ticket, request, true)?;
         let view = self.0.follow_up(&asker, &message.number, input).await?;
         Ok(Response::new(wire::CreateTicketResponse { ticket: Some(encode::ticket(view)) }))
     }
