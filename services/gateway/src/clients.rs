@@ -23,9 +23,9 @@ pub struct Clients {
     mails: PeerChannel,
 }
 
-/// Declares one accessor a gRPC service.
+/// Declares one accessor a gRPC service: its client, and the channel that it goes through.
 macro_rules! clients {
-    ($( $(#[$meta:meta])* $name:ident: $client:path, $channel:ident; )*) => {
+    ($( $(#[$meta:meta])* pub fn $name:ident() -> $client:path, $channel:ident; )*) => {
         impl Clients {
             $(
                 $(#[$meta])*
@@ -39,49 +39,49 @@ macro_rules! clients {
 
 clients! {
     /// Portals and their settings.
-    portals: identity::portals_service_client::PortalsServiceClient<PeerChannel>, identity;
+    pub fn portals() -> identity::portals_service_client::PortalsServiceClient<PeerChannel>, identity;
     /// Sign-in, sessions.
-    sessions: identity::sessions_service_client::SessionsServiceClient<PeerChannel>, identity;
+    pub fn sessions() -> identity::sessions_service_client::SessionsServiceClient<PeerChannel>, identity;
     /// Sign-up, links, passwords.
-    accounts: identity::accounts_service_client::AccountsServiceClient<PeerChannel>, identity;
+    pub fn accounts() -> identity::accounts_service_client::AccountsServiceClient<PeerChannel>, identity;
     /// The human check.
-    captcha: identity::captcha_service_client::CaptchaServiceClient<PeerChannel>, identity;
+    pub fn captcha() -> identity::captcha_service_client::CaptchaServiceClient<PeerChannel>, identity;
     /// People.
-    people: identity::people_service_client::PeopleServiceClient<PeerChannel>, identity;
+    pub fn people() -> identity::people_service_client::PeopleServiceClient<PeerChannel>, identity;
     /// Invitations.
-    invitations: identity::invitations_service_client::InvitationsServiceClient<PeerChannel>, identity;
+    pub fn invitations() -> identity::invitations_service_client::InvitationsServiceClient<PeerChannel>, identity;
     /// Organisations.
-    organizations: identity::organizations_service_client::OrganizationsServiceClient<PeerChannel>, identity;
+    pub fn organizations() -> identity::organizations_service_client::OrganizationsServiceClient<PeerChannel>, identity;
     /// Tickets.
-    tickets: tickets::tickets_service_client::TicketsServiceClient<PeerChannel>, tickets;
+    pub fn tickets() -> tickets::tickets_service_client::TicketsServiceClient<PeerChannel>, tickets;
     /// Comments and timelines.
-    conversation: tickets::conversation_service_client::ConversationServiceClient<PeerChannel>, tickets;
+    pub fn conversation() -> tickets::conversation_service_client::ConversationServiceClient<PeerChannel>, tickets;
     /// Departments, products, categories, groups.
-    catalog: tickets::catalog_service_client::CatalogServiceClient<PeerChannel>, tickets;
+    pub fn catalog() -> tickets::catalog_service_client::CatalogServiceClient<PeerChannel>, tickets;
     /// Collaborators of tickets.
-    collaborators: tickets::collaborators_service_client::CollaboratorsServiceClient<PeerChannel>, tickets;
+    pub fn collaborators() -> tickets::collaborators_service_client::CollaboratorsServiceClient<PeerChannel>, tickets;
     /// Files of tickets.
-    ticket_files: tickets::attachments_service_client::AttachmentsServiceClient<PeerChannel>, tickets;
+    pub fn ticket_files() -> tickets::attachments_service_client::AttachmentsServiceClient<PeerChannel>, tickets;
     /// Articles.
-    articles: knowledge::articles_service_client::ArticlesServiceClient<PeerChannel>, knowledge;
+    pub fn articles() -> knowledge::articles_service_client::ArticlesServiceClient<PeerChannel>, knowledge;
     /// Comments under articles.
-    article_comments: knowledge::article_comments_service_client::ArticleCommentsServiceClient<PeerChannel>, knowledge;
+    pub fn article_comments() -> knowledge::article_comments_service_client::ArticleCommentsServiceClient<PeerChannel>, knowledge;
     /// Announcements.
-    announcements: knowledge::announcements_service_client::AnnouncementsServiceClient<PeerChannel>, knowledge;
+    pub fn announcements() -> knowledge::announcements_service_client::AnnouncementsServiceClient<PeerChannel>, knowledge;
     /// Search and suggestions.
-    search: knowledge::search_service_client::SearchServiceClient<PeerChannel>, knowledge;
+    pub fn search() -> knowledge::search_service_client::SearchServiceClient<PeerChannel>, knowledge;
     /// Forums.
-    forums: community::forums_service_client::ForumsServiceClient<PeerChannel>, community;
+    pub fn forums() -> community::forums_service_client::ForumsServiceClient<PeerChannel>, community;
     /// Topics.
-    topics: community::topics_service_client::TopicsServiceClient<PeerChannel>, community;
+    pub fn topics() -> community::topics_service_client::TopicsServiceClient<PeerChannel>, community;
     /// Posts.
-    posts: community::posts_service_client::PostsServiceClient<PeerChannel>, community;
+    pub fn posts() -> community::posts_service_client::PostsServiceClient<PeerChannel>, community;
     /// Files of topics and posts.
-    community_files: community::attachments_service_client::AttachmentsServiceClient<PeerChannel>, community;
+    pub fn community_files() -> community::attachments_service_client::AttachmentsServiceClient<PeerChannel>, community;
     /// The bell.
-    notifications: notifier::notifications_service_client::NotificationsServiceClient<PeerChannel>, notifier;
+    pub fn notifications() -> notifier::notifications_service_client::NotificationsServiceClient<PeerChannel>, notifier;
     /// What a person wants to be told.
-    preferences: notifier::preferences_service_client::PreferencesServiceClient<PeerChannel>, notifier;
+    pub fn preferences() -> notifier::preferences_service_client::PreferencesServiceClient<PeerChannel>, notifier;
 }
 
 impl Clients {
