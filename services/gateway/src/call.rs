@@ -258,7 +258,7 @@ impl Call {
     }
 
     /// The other services.
-    pub fn peers(&self) -> &Clients {
+    pub fn clients(&self) -> &Clients {
         self.state.clients()
     }
 

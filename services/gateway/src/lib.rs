@@ -9,7 +9,7 @@
 //! | [`arrival`], [`limits`], [`source`], [`security`] | what stands before every handler |
 //! | [`input`], [`extract`], [`error`] | reading requests and refusing them |
 //! | [`uploads`], [`ticket_hits`] | what the API and the pages do alike |
-//! | [`state`], [`clients`], [`portals`] | what handlers reach: peers, keys, copies of settings |
+//! | [`state`], [`clients`], [`portals`] | what handlers reach: the other services, keys, copies of settings |
 
 extern crate portico_chassis as chassis;
 

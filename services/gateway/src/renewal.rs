@@ -18,7 +18,7 @@ pub async fn after_password_change(call: &Call, password: &str) -> Vec<HeaderVal
         password: password.to_owned(),
         client: Some(call.client(true)),
     });
-    let answer = call.peers().sessions().login(request).await;
+    let answer = call.clients().sessions().login(request).await;
     call.forget_session();
     match answer {
         Ok(answer) => call.signed_in_cookies(&answer.into_inner()),

@@ -78,7 +78,7 @@ pub async fn find(call: &Call, query: &str, limit: i32) -> Answer<Found> {
         ascending: false,
         page: Some(PageRequest { page_size: LOOKED_AT, page_token: String::new() }),
     };
-    let answer = call.peers().tickets().list_tickets(call.grpc(request)).await?.into_inner();
+    let answer = call.clients().tickets().list_tickets(call.grpc(request)).await?.into_inner();
     let words = words(query);
     let mut tickets = answer.tickets;
     let all = tickets.len();
@@ -100,7 +100,7 @@ pub async fn find(call: &Call, query: &str, limit: i32) -> Answer<Found> {
 /// A ticket's own text; empty when it can't be read now.
 async fn description(call: &Call, number: &str) -> String {
     let request = call.grpc(proto::GetTicketRequest { portal: call.portal(), number: number.to_owned() });
-    call.peers().tickets().get_ticket(request).await.map(|answer| answer.into_inner().description).unwrap_or_default()
+    call.clients().tickets().get_ticket(request).await.map(|answer| answer.into_inner().description).unwrap_or_default()
 }
 
 fn words(text: &str) -> Vec<String> {

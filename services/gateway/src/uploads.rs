@@ -54,7 +54,7 @@ pub async fn uploader(call: &Call, captcha: &str) -> Answer<String> {
     }
     let purpose = identity::CaptchaPurpose::GuestTicket.into();
     let request = call.grpc(identity::InspectCaptchaRequest { portal: call.portal(), purpose, token: captcha.to_owned() });
-    call.peers().captcha().inspect_captcha(request).await?;
+    call.clients().captcha().inspect_captcha(request).await?;
     Ok(owner(call))
 }
 

@@ -34,7 +34,7 @@ pub async fn list(visit: Visit, Query(cursor): Query<Cursor>) -> Answer<Response
         include_all: true,
         undismissed_only: false,
     });
-    let answer = visit.call.peers().announcements().list_announcements(request).await?.into_inner();
+    let answer = visit.call.clients().announcements().list_announcements(request).await?.into_inner();
     let page = Notices {
         l: visit.layout("content"),
         rows: answer.announcements.iter().map(|one| row(one, &visit)).collect(),
@@ -98,7 +98,7 @@ async fn editor(visit: Visit, form: Form, one: Option<&proto::Announcement>, pre
 async fn read(visit: &Visit, id: &str) -> Answer<proto::Announcement> {
     visit.staff()?;
     let request = visit.call.grpc(proto::GetAnnouncementRequest { portal: visit.portal(), announcement_id: id.to_owned() });
-    Ok(visit.call.peers().announcements().get_announcement(request).await?.into_inner())
+    Ok(visit.call.clients().announcements().get_announcement(request).await?.into_inner())
 }
 
 /// The editor of an announcement.
@@ -137,7 +137,7 @@ pub async fn update(Path((_, id)): Path<(String, String)>, posted: Posted) -> An
         etag: String::new(),
         announcement_id: id,
     });
-    visit.call.peers().announcements().delete_announcement(request).await?;
+    visit.call.clients().announcements().delete_announcement(request).await?;
     Ok(visit.go_saying(&url(visit), "The announcement is deleted."))
 }
 
@@ -190,7 +190,7 @@ async fn save(posted: &Posted, one: Option<&proto::Announcement>) -> Answer<()> 
     let (valid_from, valid_until) =
         (visit.dates.from_field(posted.value("valid_from")), visit.dates.from_field(posted.value("valid_until")));
     let (title, body) = (posted.trimmed("title"), posted.value("body").trim_end().to_owned());
-    let mut announcements = visit.call.peers().announcements();
+    let mut announcements = visit.call.clients().announcements();
     if let Some(one) = one {
         let request = proto::UpdateAnnouncementRequest {
             portal: visit.portal(),

@@ -55,7 +55,7 @@ pub async fn list(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
         category: asked.category.clone(),
         ..Default::default()
     });
-    let (mut articles, categories) = (visit.call.peers().articles(), categories(&visit));
+    let (mut articles, categories) = (visit.call.clients().articles(), categories(&visit));
     let (listed, categories) = tokio::join!(articles.list_articles(request), categories);
     let listed = listed?.into_inner();
     let url = format!("{}/articles", visit.l.portal.desk);
@@ -84,7 +84,7 @@ pub async fn list(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
 
 async fn categories(visit: &Visit) -> Vec<Choice> {
     let request = visit.call.grpc(proto::ListCategoriesRequest { portal: visit.portal(), kind: 0 });
-    let answer = visit.call.peers().articles().list_categories(request).await;
+    let answer = visit.call.clients().articles().list_categories(request).await;
     let categories = answer.map(|answer| answer.into_inner().categories).unwrap_or_default();
     categories.into_iter().map(|one| Choice::new(one.name.clone(), capital(&one.name))).collect()
 }
@@ -146,7 +146,7 @@ async fn editor(visit: Visit, form: Form, article: Option<&proto::Article>, prev
 async fn read(visit: &Visit, slug: &str) -> Answer<proto::Article> {
     visit.staff()?;
     let request = visit.call.grpc(proto::GetArticleRequest { portal: visit.portal(), slug: slug.to_owned(), count_view: false });
-    Ok(visit.call.peers().articles().get_article(request).await?.into_inner())
+    Ok(visit.call.clients().articles().get_article(request).await?.into_inner())
 }
 
 /// The editor of an article.
@@ -243,9 +243,9 @@ async fn save(posted: &Posted, article: Option<&proto::Article>) -> Answer<proto
     let saved = match article {
         Some(article) => {
             let request = changes(posted, article, uploads);
-            posted.visit.call.peers().articles().update_article(posted.visit.call.grpc(request)).await?
+            posted.visit.call.clients().articles().update_article(posted.visit.call.grpc(request)).await?
         }
-        None => posted.visit.call.peers().articles().create_article(posted.visit.call.grpc(fresh(posted, uploads))).await?,
+        None => posted.visit.call.clients().articles().create_article(posted.visit.call.grpc(fresh(posted, uploads))).await?,
     };
     Ok(saved.into_inner())
 }
@@ -301,7 +301,7 @@ async fn delete(posted: &Posted, article: &proto::Article) -> Answer<Response> {
         etag: posted.trimmed("etag"),
         slug: article.slug.clone(),
     });
-    match visit.call.peers().articles().delete_article(request).await.map_err(Problem::from) {
+    match visit.call.clients().articles().delete_article(request).await.map_err(Problem::from) {
         Ok(_) | Err(Problem::Error(Error::NotFound { .. })) => {
             Ok(visit.go_saying(&format!("{}/articles", visit.l.portal.desk), "The article is deleted."))
         }

@@ -34,7 +34,7 @@ pub fn word(audience: Audience) -> &'static str {
 /// When identity does not answer.
 pub async fn organizations(visit: &Visit) -> Answer<Vec<Choice>> {
     let request = visit.call.grpc(identity::ListOrganizationsRequest { portal: visit.portal(), page: first(100), query: String::new() });
-    let answer = visit.call.peers().organizations().list_organizations(request).await?.into_inner();
+    let answer = visit.call.clients().organizations().list_organizations(request).await?.into_inner();
     Ok(answer.organizations.into_iter().map(|one| Choice::new(one.id, one.name)).collect())
 }
 

@@ -19,7 +19,7 @@ pub async fn page(visit: Visit) -> Answer<Response> {
 
 async fn shown(visit: Visit, form: Form) -> Answer<Catalog> {
     let portal = visit.portal();
-    let (mut a, mut b) = (visit.call.peers().catalog(), visit.call.peers().catalog());
+    let (mut a, mut b) = (visit.call.clients().catalog(), visit.call.clients().catalog());
     let (catalog, groups) = tokio::join!(
         a.get_catalog(visit.call.grpc(proto::GetCatalogRequest { portal: portal.clone() })),
         b.list_groups(visit.call.grpc(proto::ListGroupsRequest { portal })),
@@ -90,7 +90,7 @@ async fn create(posted: &Posted) -> Answer<()> {
     let visit = &posted.visit;
     let (portal, name, parent) = (visit.portal(), posted.trimmed("name"), posted.trimmed("parent"));
     let request_id = posted.request_id(&format!("catalog {}", posted.value("kind")));
-    let mut catalog = visit.call.peers().catalog();
+    let mut catalog = visit.call.clients().catalog();
     match posted.value("kind") {
         "department" => {
             catalog.create_department(visit.call.grpc(proto::CreateDepartmentRequest { portal, request_id, name })).await?;

@@ -22,7 +22,7 @@ pub async fn page(visit: Visit, Query(cursor): Query<Cursor>) -> Answer<Response
         return Err(Problem::not_found());
     }
     let request = visit.call.grpc(proto::ListReportsRequest { portal: visit.portal(), page: cursor.page(50) });
-    let answer = visit.call.peers().topics().list_reports(request).await?.into_inner();
+    let answer = visit.call.clients().topics().list_reports(request).await?.into_inner();
     let page = Moderation {
         l: visit.layout("content"),
         topics: grouped(&answer.reports, &visit),
@@ -67,7 +67,7 @@ async fn dismiss(posted: &Posted, id: &str) -> Answer<()> {
     let visit = &posted.visit;
     let request_id = posted.request_id(&format!("dismiss {id}"));
     let request = visit.call.grpc(proto::DismissReportsRequest { portal: visit.portal(), request_id, id: id.to_owned() });
-    visit.call.peers().topics().dismiss_reports(request).await?;
+    visit.call.clients().topics().dismiss_reports(request).await?;
     Ok(())
 }
 
@@ -84,7 +84,7 @@ pub async fn lock(Path((_, id)): Path<(String, String)>, posted: Posted) -> Answ
         reason: posted.trimmed("lock_reason").chars().take(500).collect(),
         ..Default::default()
     });
-    visit.call.peers().topics().lock_topic(request).await?;
+    visit.call.clients().topics().lock_topic(request).await?;
     if posted.value("back") == "topic" {
         let said = if locked { "Locked. It stays readable." } else { "Open again." };
         return Ok(visit.go_saying(&visit.url(&format!("/community/t/{id}")), said));
@@ -99,6 +99,6 @@ pub async fn remove(Path((_, id)): Path<(String, String)>, posted: Posted) -> An
     visit.staff()?;
     let request_id = posted.request_id(&format!("remove {id}"));
     let request = visit.call.grpc(proto::DeleteTopicRequest { portal: visit.portal(), request_id, id, etag: String::new() });
-    visit.call.peers().topics().delete_topic(request).await?;
+    visit.call.clients().topics().delete_topic(request).await?;
     Ok(visit.go_saying(&url(visit), "The topic is removed with its replies."))
 }

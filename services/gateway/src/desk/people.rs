@@ -43,7 +43,7 @@ async fn shown(visit: Visit, form: Form, asked: Asked) -> Answer<People> {
     let pending = proto::InvitationStatus::Pending.into();
     let invitations = visit.call.grpc(proto::ListInvitationsRequest { portal: visit.portal(), page: first(50), status: pending });
     let organizations = visit.call.grpc(proto::ListOrganizationsRequest { portal: visit.portal(), page: first(100), query: String::new() });
-    let (mut a, mut b, mut c) = (visit.call.peers().people(), visit.call.peers().invitations(), visit.call.peers().organizations());
+    let (mut a, mut b, mut c) = (visit.call.clients().people(), visit.call.clients().invitations(), visit.call.clients().organizations());
     let (people, invitations, organizations) =
         tokio::join!(a.list_people(people), b.list_invitations(invitations), c.list_organizations(organizations));
     let people = people?.into_inner();
@@ -128,7 +128,7 @@ pub async fn invite(posted: Posted) -> Answer<Response> {
             organization_id: posted.trimmed("organization"),
             visibility: 0,
         });
-        match visit.call.peers().invitations().create_invitation(request).await.map_err(Problem::from) {
+        match visit.call.clients().invitations().create_invitation(request).await.map_err(Problem::from) {
             Ok(_) => return Ok(visit.go_saying(&url(visit), &format!("The invitation to {} is on its way.", posted.trimmed("email")))),
             Err(problem) => posted.fault(&mut form, problem)?,
         }
@@ -143,7 +143,7 @@ pub async fn resend(Path((_, id)): Path<(String, String)>, posted: Posted) -> An
     visit.staff()?;
     let request_id = posted.request_id(&format!("resend {id}"));
     let request = visit.call.grpc(proto::ResendInvitationRequest { portal: visit.portal(), request_id, invitation_id: id });
-    visit.call.peers().invitations().resend_invitation(request).await?;
+    visit.call.clients().invitations().resend_invitation(request).await?;
     Ok(visit.go_saying(&url(visit), "Sent again. The older link doesn’t work any more."))
 }
 
@@ -153,7 +153,7 @@ pub async fn revoke(Path((_, id)): Path<(String, String)>, posted: Posted) -> An
     visit.staff()?;
     let request_id = posted.request_id(&format!("revoke {id}"));
     let request = visit.call.grpc(proto::RevokeInvitationRequest { portal: visit.portal(), request_id, invitation_id: id });
-    visit.call.peers().invitations().revoke_invitation(request).await?;
+    visit.call.clients().invitations().revoke_invitation(request).await?;
     Ok(visit.go_saying(&url(visit), "The invitation is revoked."))
 }
 
@@ -174,7 +174,7 @@ pub async fn change(Path((_, id)): Path<(String, String)>, posted: Posted) -> An
         status,
         ..Default::default()
     });
-    match visit.call.peers().people().update_person(request).await.map_err(Problem::from) {
+    match visit.call.clients().people().update_person(request).await.map_err(Problem::from) {
         Ok(_) => Ok(visit.go_saying(&url(visit), "Saved.")),
         Err(problem) => {
             let mut form = posted.again();

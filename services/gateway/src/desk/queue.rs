@@ -84,7 +84,7 @@ pub async fn panes(visit: &Visit, asked: &Asked, ticket: Option<Ticket>, form: F
         ascending: false,
         page: Some(PageRequest { page_size: ROWS, page_token: asked.cursor.clone() }),
     });
-    let mut tickets = visit.call.peers().tickets();
+    let mut tickets = visit.call.clients().tickets();
     let (listed, counts) = tokio::join!(tickets.list_tickets(request), counts(visit));
     let listed = listed?.into_inner();
     let (desk, open) = (&visit.l.portal.desk, ticket.as_ref().map(|ticket| ticket.number.clone()).unwrap_or_default());
@@ -124,7 +124,7 @@ fn next(desk: &str, queue: &str, q: &str, token: &str) -> String {
 async fn counts(visit: &Visit) -> Vec<String> {
     let filters = QUEUES.iter().map(|queue| filter(queue.name)).collect();
     let request = visit.call.grpc(proto::CountTicketsRequest { portal: visit.portal(), filters });
-    let Ok(answer) = visit.call.peers().tickets().count_tickets(request).await else { return Vec::new() };
+    let Ok(answer) = visit.call.clients().tickets().count_tickets(request).await else { return Vec::new() };
     answer.into_inner().counts.iter().map(count).collect()
 }
 

@@ -50,7 +50,7 @@ const TIMERS: [&str; 3] = ["auto_resolve_seconds", "close_reminder_seconds", "au
 pub async fn page(visit: Visit) -> Answer<Response> {
     visit.admin()?;
     let request = visit.call.grpc(proto::GetSettingsRequest { portal: visit.portal() });
-    let settings = visit.call.peers().portals().get_settings(request).await?.into_inner();
+    let settings = visit.call.clients().portals().get_settings(request).await?.into_inner();
     let document: Value = serde_json::from_str(&settings.settings_json).unwrap_or(Value::Null);
     let form = filled(visit.form(), &document);
     visit.show(&shown(visit.clone(), form, settings.etag))
@@ -114,7 +114,7 @@ pub async fn save(posted: Posted) -> Answer<Response> {
         etag: posted.trimmed("etag"),
         patch_json: patch.to_string(),
     });
-    match visit.call.peers().portals().patch_settings(request).await.map_err(Problem::from) {
+    match visit.call.clients().portals().patch_settings(request).await.map_err(Problem::from) {
         Ok(_) => Ok(visit.go_saying(&format!("{}/admin/settings", visit.l.portal.desk), "The settings are saved.")),
         Err(problem) => {
             let mut form = posted.again();

@@ -37,7 +37,8 @@ pub struct From {
 async fn shown(visit: &Visit, number: &str, from: &str) -> Answer<Ticket> {
     let case = read(visit, number, from).await?;
     let portal = visit.portal();
-    let (mut agents, mut groups, mut catalog) = (visit.call.peers().catalog(), visit.call.peers().catalog(), visit.call.peers().catalog());
+    let (mut agents, mut groups, mut catalog) =
+        (visit.call.clients().catalog(), visit.call.clients().catalog(), visit.call.clients().catalog());
     let (agents, groups, catalog, others) = tokio::join!(
         agents.list_assignable_agents(visit.call.grpc(proto::ListAssignableAgentsRequest { portal: portal.clone() })),
         groups.list_groups(visit.call.grpc(proto::ListGroupsRequest { portal: portal.clone() })),
@@ -131,7 +132,7 @@ async fn others(visit: &Visit, ticket: &proto::Ticket) -> Vec<Row> {
     let filter = proto::TicketFilter { scope: proto::Scope::All.into(), requester_id: requester.id.clone(), ..Default::default() };
     let request =
         visit.call.grpc(proto::ListTicketsRequest { portal: visit.portal(), filter: Some(filter), page: first(6), ..Default::default() });
-    let Ok(answer) = visit.call.peers().tickets().list_tickets(request).await else { return Vec::new() };
+    let Ok(answer) = visit.call.clients().tickets().list_tickets(request).await else { return Vec::new() };
     let pages = format!("{}/tickets", visit.l.portal.desk);
     let tickets = answer.into_inner().tickets;
     tickets
@@ -187,7 +188,7 @@ async fn send(posted: &Posted, number: &str, internal: bool) -> Answer<()> {
             .into(),
         ..Default::default()
     };
-    posted.visit.call.peers().conversation().add_comment(posted.visit.call.grpc(request)).await?;
+    posted.visit.call.clients().conversation().add_comment(posted.visit.call.grpc(request)).await?;
     Ok(())
 }
 
@@ -206,7 +207,7 @@ pub async fn update(Path((_, number)): Numbered, posted: Posted) -> Answer<Respo
     let visit = &posted.visit;
     visit.staff()?;
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number: number.clone() });
-    let ticket = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
+    let ticket = visit.call.clients().tickets().get_ticket(request).await?.into_inner();
     let (changes, paths) = differences(&posted, &ticket);
     if paths.is_empty() {
         return Ok(back(&posted, &number, "Nothing was changed."));
@@ -268,6 +269,6 @@ async fn change(
         changes: Some(changes),
         update_mask: Some(prost_types::FieldMask { paths }),
     });
-    visit.call.peers().tickets().update_ticket(request).await?;
+    visit.call.clients().tickets().update_ticket(request).await?;
     Ok(())
 }

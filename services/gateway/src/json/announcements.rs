@@ -141,7 +141,7 @@ async fn list(Api(call): Api, Params(params): Params<ListAnnouncements>) -> Answ
         include_all: params.all.unwrap_or(false),
         undismissed_only: false,
     });
-    let answer = call.peers().announcements().list_announcements(request).await?.into_inner();
+    let answer = call.clients().announcements().list_announcements(request).await?.into_inner();
     Ok(Page::new(answer.announcements, answer.next_page_token))
 }
 
@@ -150,7 +150,7 @@ async fn list(Api(call): Api, Params(params): Params<ListAnnouncements>) -> Answ
     params(("portal" = String, Path), ("id" = String, Path)), responses((status = 200, body = Announcement)))]
 async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetAnnouncementRequest { portal: call.portal(), announcement_id: call.path("id") });
-    let one = call.peers().announcements().get_announcement(request).await?.into_inner();
+    let one = call.clients().announcements().get_announcement(request).await?.into_inner();
     let etag = one.etag.clone();
     // `dismissed` is the caller's own and moves no version: "you have this already" would hide its change.
     Ok(tagged(&etag, Json(Announcement::from(one)).into_response()))
@@ -171,7 +171,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateAnnouncement>) -> Answer<
         valid_from: body.valid_from.map(Moment::to_proto),
         valid_until: body.valid_until.map(Moment::to_proto),
     });
-    let one = call.peers().announcements().create_announcement(request).await?.into_inner();
+    let one = call.clients().announcements().create_announcement(request).await?.into_inner();
     let etag = one.etag.clone();
     Ok(tagged(&etag, created(Announcement::from(one))))
 }
@@ -195,7 +195,7 @@ async fn patch(Api(call): Api, Body(body): Body<PatchAnnouncement>) -> Answer<Re
         clear_valid_until: matches!(until, Some(None)),
         valid_until: until.flatten().map(Moment::to_proto),
     });
-    let one = call.peers().announcements().update_announcement(request).await?.into_inner();
+    let one = call.clients().announcements().update_announcement(request).await?.into_inner();
     let etag = one.etag.clone();
     Ok(tagged(&etag, Json(Announcement::from(one)).into_response()))
 }
@@ -210,7 +210,7 @@ async fn remove(Api(call): Api) -> Answer<Response> {
         etag: call.etag()?,
         announcement_id: call.path("id"),
     });
-    call.peers().announcements().delete_announcement(request).await?;
+    call.clients().announcements().delete_announcement(request).await?;
     Ok(nothing())
 }
 
@@ -223,7 +223,7 @@ async fn dismiss(Api(call): Api, _body: MaybeBody<Nothing>) -> Answer<Response> 
         request_id: call.request_id(),
         announcement_id: call.path("id"),
     });
-    call.peers().announcements().dismiss_announcement(request).await?;
+    call.clients().announcements().dismiss_announcement(request).await?;
     Ok(nothing())
 }
 

@@ -46,7 +46,7 @@ query_params! {
 async fn list(Api(call): Api, Params(params): Params<ListCategories>) -> Answer<Json<Page<ArticleCategory>>> {
     let request =
         call.grpc(proto::ListCategoriesRequest { portal: call.portal(), kind: params.kind.map_or(0, |kind| kind.to_proto().into()) });
-    let answer = call.peers().articles().list_categories(request).await?.into_inner();
+    let answer = call.clients().articles().list_categories(request).await?.into_inner();
     Ok(Page::new(answer.categories, String::new()))
 }
 

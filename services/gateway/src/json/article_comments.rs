@@ -61,7 +61,7 @@ async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer
         newest_first: params.newest_first(),
         page: params.request(),
     });
-    let answer = call.peers().article_comments().list_article_comments(request).await?.into_inner();
+    let answer = call.clients().article_comments().list_article_comments(request).await?.into_inner();
     Ok(Page::new(answer.comments, answer.next_page_token))
 }
 
@@ -76,7 +76,7 @@ async fn add(Api(call): Api, Body(body): Body<AddArticleComment>) -> Answer<Resp
         slug: call.path("slug"),
         body: body.body,
     });
-    Ok(created(ArticleComment::from(call.peers().article_comments().add_article_comment(request).await?.into_inner())))
+    Ok(created(ArticleComment::from(call.clients().article_comments().add_article_comment(request).await?.into_inner())))
 }
 
 /// Removes a comment: its writer, or an agent.
@@ -85,7 +85,7 @@ async fn add(Api(call): Api, Body(body): Body<AddArticleComment>) -> Answer<Resp
 async fn remove(Api(call): Api) -> Answer<Response> {
     let request =
         call.grpc(proto::DeleteArticleCommentRequest { portal: call.portal(), request_id: call.request_id(), comment_id: call.path("id") });
-    call.peers().article_comments().delete_article_comment(request).await?;
+    call.clients().article_comments().delete_article_comment(request).await?;
     Ok(nothing())
 }
 

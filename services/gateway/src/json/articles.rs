@@ -271,7 +271,7 @@ async fn list(Api(call): Api, Params(params): Params<ListArticles>) -> Answer<Js
         category: text(params.category),
         tag: text(params.tag),
     });
-    let answer = call.peers().articles().list_articles(request).await?.into_inner();
+    let answer = call.clients().articles().list_articles(request).await?.into_inner();
     Ok(Page::new(answer.articles, answer.next_page_token))
 }
 
@@ -280,7 +280,7 @@ async fn list(Api(call): Api, Params(params): Params<ListArticles>) -> Answer<Js
     params(("portal" = String, Path), ("slug" = String, Path)), responses((status = 200, body = Article)))]
 async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetArticleRequest { portal: call.portal(), slug: call.path("slug"), count_view: !is_prefetch(&call) });
-    let article = call.peers().articles().get_article(request).await?.into_inner();
+    let article = call.clients().articles().get_article(request).await?.into_inner();
     let etag = article.etag.clone();
     Ok(resource(&call.headers, &etag, Article::from(article)))
 }
@@ -303,7 +303,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateArticle>) -> Answer<Respo
         tags: body.tags.unwrap_or_default(),
         uploads: shared::uploads(body.uploads),
     });
-    let article = call.peers().articles().create_article(request).await?.into_inner();
+    let article = call.clients().articles().create_article(request).await?.into_inner();
     let etag = article.etag.clone();
     Ok(tagged(&etag, created(Article::from(article))))
 }
@@ -330,7 +330,7 @@ async fn patch(Api(call): Api, Body(body): Body<PatchArticle>) -> Answer<Respons
         uploads: shared::uploads(body.uploads),
         remove_attachments: body.remove_attachments.unwrap_or_default(),
     });
-    let article = call.peers().articles().update_article(request).await?.into_inner();
+    let article = call.clients().articles().update_article(request).await?.into_inner();
     let etag = article.etag.clone();
     Ok(tagged(&etag, Json(Article::from(article)).into_response()))
 }
@@ -345,7 +345,7 @@ async fn remove(Api(call): Api) -> Answer<Response> {
         etag: call.etag()?,
         slug: call.path("slug"),
     });
-    call.peers().articles().delete_article(request).await?;
+    call.clients().articles().delete_article(request).await?;
     Ok(nothing())
 }
 
@@ -359,7 +359,7 @@ async fn feedback(Api(call): Api, Body(body): Body<Feedback>) -> Answer<Response
         slug: call.path("slug"),
         helpful: body.helpful,
     });
-    call.peers().articles().give_feedback(request).await?;
+    call.clients().articles().give_feedback(request).await?;
     Ok(nothing())
 }
 

@@ -151,7 +151,7 @@ async fn signup(Api(call): Api, Body(body): Body<SignUp>) -> Answer<Response> {
         email: body.email,
         captcha: body.captcha.for_identity(),
     });
-    call.peers().accounts().sign_up(request).await?;
+    call.clients().accounts().sign_up(request).await?;
     Ok(accepted())
 }
 
@@ -168,7 +168,7 @@ async fn register(Api(call): Api, Body(body): Body<Register>) -> Answer<Response
         name: text(body.name),
         client: Some(call.client(false)),
     });
-    let answer = call.peers().accounts().register(request).await?.into_inner();
+    let answer = call.clients().accounts().register(request).await?.into_inner();
     let device = Call::device_cookie(&answer);
     Ok(with_device(created(SignedIn::try_from(answer)?), device))
 }
@@ -185,7 +185,7 @@ async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Response> {
         password: body.password,
         client: Some(call.client(false)),
     });
-    let answer = call.peers().sessions().login(request).await?.into_inner();
+    let answer = call.clients().sessions().login(request).await?.into_inner();
     let device = Call::device_cookie(&answer);
     Ok(with_device(Json(SignedIn::try_from(answer)?).into_response(), device))
 }
@@ -209,7 +209,7 @@ async fn refresh(Api(call): Api, Body(body): Body<Refresh>) -> Answer<Json<Signe
         refresh_token: body.refresh_token,
         client: Some(call.client(false)),
     });
-    let answer = call.peers().sessions().refresh(request).await?.into_inner();
+    let answer = call.clients().sessions().refresh(request).await?.into_inner();
     Ok(Json(answer.try_into()?))
 }
 
@@ -218,7 +218,7 @@ async fn refresh(Api(call): Api, Body(body): Body<Refresh>) -> Answer<Json<Signe
     request_body = Option<Logout>, responses((status = 204)))]
 async fn logout(Api(call): Api, MaybeBody(body): MaybeBody<Logout>) -> Answer<Response> {
     let request = call.grpc(proto::LogoutRequest { portal: call.portal(), request_id: call.request_id(), all: body.all.unwrap_or(false) });
-    call.peers().sessions().logout(request).await?;
+    call.clients().sessions().logout(request).await?;
     let mut response = nothing();
     if let Some(cookie) = call.renewed_cookie() {
         response.headers_mut().append(axum::http::header::SET_COOKIE, cookie);
@@ -237,7 +237,7 @@ async fn ask_reset(Api(call): Api, Body(body): Body<AskReset>) -> Answer<Respons
         email: body.email,
         captcha: body.captcha.for_identity(),
     });
-    call.peers().accounts().request_password_reset(request).await?;
+    call.clients().accounts().request_password_reset(request).await?;
     Ok(accepted())
 }
 
@@ -252,7 +252,7 @@ async fn confirm_reset(Api(call): Api, Body(body): Body<ConfirmReset>) -> Answer
         token: body.token.0,
         password: body.password,
     });
-    call.peers().accounts().confirm_password_reset(request).await?;
+    call.clients().accounts().confirm_password_reset(request).await?;
     Ok(nothing())
 }
 
@@ -262,7 +262,7 @@ async fn confirm_reset(Api(call): Api, Body(body): Body<ConfirmReset>) -> Answer
 async fn confirm(Api(call): Api, Body(body): Body<ConfirmAddress>) -> Answer<Response> {
     call.limit_credentials()?;
     let request = call.grpc(proto::ConfirmAddressRequest { portal: call.portal(), request_id: call.request_id(), token: body.token.0 });
-    call.peers().accounts().confirm_address(request).await?;
+    call.clients().accounts().confirm_address(request).await?;
     Ok(nothing())
 }
 

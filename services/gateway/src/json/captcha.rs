@@ -66,7 +66,7 @@ impl From<proto::Challenge> for CaptchaIssued {
     request_body = AskCaptcha, responses((status = 200, body = CaptchaIssued)))]
 async fn issue(Api(call): Api, Body(body): Body<AskCaptcha>) -> Answer<Json<CaptchaIssued>> {
     let request = call.grpc(proto::IssueCaptchaRequest { portal: call.portal(), purpose: body.purpose.to_proto().into() });
-    Ok(Json(call.peers().captcha().issue_captcha(request).await?.into_inner().into()))
+    Ok(Json(call.clients().captcha().issue_captcha(request).await?.into_inner().into()))
 }
 
 /// The challenge's code as a picture.
@@ -75,7 +75,7 @@ async fn issue(Api(call): Api, Body(body): Body<AskCaptcha>) -> Answer<Json<Capt
 async fn image(Api(call): Api) -> Answer<Response> {
     let token = call.path("token");
     let request = call.grpc(proto::GetCaptchaImageRequest { portal: call.portal(), token });
-    Ok(media(call.peers().captcha().get_captcha_image(request).await?.into_inner()))
+    Ok(media(call.clients().captcha().get_captcha_image(request).await?.into_inner()))
 }
 
 /// The challenge's code, spoken.
@@ -84,7 +84,7 @@ async fn image(Api(call): Api) -> Answer<Response> {
 async fn audio(Api(call): Api) -> Answer<Response> {
     let token = call.path("token");
     let request = call.grpc(proto::GetCaptchaAudioRequest { portal: call.portal(), token });
-    Ok(media(call.peers().captcha().get_captcha_audio(request).await?.into_inner()))
+    Ok(media(call.clients().captcha().get_captcha_audio(request).await?.into_inner()))
 }
 
 fn media(media: proto::CaptchaMedia) -> Response {

@@ -112,7 +112,7 @@ json_body! {
 
 async fn fetch(call: &Call) -> Answer<proto::GetCatalogResponse> {
     let request = call.grpc(proto::GetCatalogRequest { portal: call.portal() });
-    Ok(call.peers().catalog().get_catalog(request).await?.into_inner())
+    Ok(call.clients().catalog().get_catalog(request).await?.into_inner())
 }
 
 /// These lists are bounded and come whole, so no cursor is ever given out.
@@ -161,7 +161,7 @@ async fn categories(Api(call): Api, Params(params): Params<PageParams>) -> Answe
     responses((status = 200, body = Page<Named>)))]
 async fn groups(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<Named>>> {
     let request = call.grpc(proto::ListGroupsRequest { portal: call.portal() });
-    whole(params, call.peers().catalog().list_groups(request).await?.into_inner().groups)
+    whole(params, call.clients().catalog().list_groups(request).await?.into_inner().groups)
 }
 
 /// People that a ticket may be assigned to, at most 200; agents only.
@@ -169,7 +169,7 @@ async fn groups(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Js
     responses((status = 200, body = Page<Byline>)))]
 async fn agents(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<Byline>>> {
     let request = call.grpc(proto::ListAssignableAgentsRequest { portal: call.portal() });
-    whole(params, call.peers().catalog().list_assignable_agents(request).await?.into_inner().agents)
+    whole(params, call.clients().catalog().list_assignable_agents(request).await?.into_inner().agents)
 }
 
 /// Makes a department; administrators only.
@@ -177,7 +177,7 @@ async fn agents(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Js
     request_body = NewDepartment, responses((status = 201, body = Named)))]
 async fn create_department(Api(call): Api, Body(body): Body<NewDepartment>) -> Answer<Response> {
     let request = call.grpc(proto::CreateDepartmentRequest { portal: call.portal(), request_id: call.request_id(), name: body.name });
-    Ok(created(Named::from(call.peers().catalog().create_department(request).await?.into_inner())))
+    Ok(created(Named::from(call.clients().catalog().create_department(request).await?.into_inner())))
 }
 
 /// Makes a product; administrators only.
@@ -190,7 +190,7 @@ async fn create_product(Api(call): Api, Body(body): Body<NewProduct>) -> Answer<
         name: body.name,
         department_id: text(body.department),
     });
-    Ok(created(Product::from(call.peers().catalog().create_product(request).await?.into_inner())))
+    Ok(created(Product::from(call.clients().catalog().create_product(request).await?.into_inner())))
 }
 
 /// Makes a category; administrators only.
@@ -204,7 +204,7 @@ async fn create_category(Api(call): Api, Body(body): Body<NewCategory>) -> Answe
         product_id: text(body.product),
         parent_id: text(body.parent),
     });
-    Ok(created(Category::from(call.peers().catalog().create_category(request).await?.into_inner())))
+    Ok(created(Category::from(call.clients().catalog().create_category(request).await?.into_inner())))
 }
 
 /// Makes a group; administrators only.
@@ -212,7 +212,7 @@ async fn create_category(Api(call): Api, Body(body): Body<NewCategory>) -> Answe
     request_body = NewGroup, responses((status = 201, body = Named)))]
 async fn create_group(Api(call): Api, Body(body): Body<NewGroup>) -> Answer<Response> {
     let request = call.grpc(proto::CreateGroupRequest { portal: call.portal(), request_id: call.request_id(), name: body.name });
-    Ok(created(Named::from(call.peers().catalog().create_group(request).await?.into_inner())))
+    Ok(created(Named::from(call.clients().catalog().create_group(request).await?.into_inner())))
 }
 
 /// The routes of this noun.

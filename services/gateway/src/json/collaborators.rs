@@ -88,7 +88,7 @@ async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer
     let number = call.path("number");
     let newest_first = params.newest_first();
     let request = proto::ListCollaboratorsRequest { portal: call.portal(), number, page: params.request(), newest_first };
-    let answer = call.peers().collaborators().list_collaborators(call.grpc(request)).await?.into_inner();
+    let answer = call.clients().collaborators().list_collaborators(call.grpc(request)).await?.into_inner();
     Ok(Page::new(answer.collaborators, answer.next_page_token))
 }
 
@@ -105,7 +105,7 @@ async fn add(Api(call): Api, Body(body): Body<AddCollaborator>) -> Answer<Respon
         access: body.access.unwrap_or(Access::Write).to_proto().into(),
         expires_at: body.expires_at.map(Moment::to_proto),
     });
-    Ok(created(Collaborator::from(call.peers().collaborators().add_collaborator(request).await?.into_inner())))
+    Ok(created(Collaborator::from(call.clients().collaborators().add_collaborator(request).await?.into_inner())))
 }
 
 /// Takes the access away at once.
@@ -115,7 +115,7 @@ async fn remove(Api(call): Api) -> Answer<Response> {
     let number = call.path("number");
     let id = call.path("id");
     let request = proto::RemoveCollaboratorRequest { portal: call.portal(), request_id: call.request_id(), number, collaborator_id: id };
-    call.peers().collaborators().remove_collaborator(call.grpc(request)).await?;
+    call.clients().collaborators().remove_collaborator(call.grpc(request)).await?;
     Ok(nothing())
 }
 
@@ -127,7 +127,7 @@ async fn confirm(Api(call): Api, _body: MaybeBody<Nothing>) -> Answer<Json<Colla
     let number = call.path("number");
     let id = call.path("id");
     let request = proto::ConfirmCollaboratorRequest { portal: call.portal(), request_id: call.request_id(), number, collaborator_id: id };
-    Ok(Json(call.peers().collaborators().confirm_collaborator(call.grpc(request)).await?.into_inner().into()))
+    Ok(Json(call.clients().collaborators().confirm_collaborator(call.grpc(request)).await?.into_inner().into()))
 }
 
 /// The routes of this noun.

@@ -117,7 +117,7 @@ json_body! {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/forums", tag = "community", params(("portal" = String, Path)),
     responses((status = 200, body = ForumTree)))]
 async fn list(Api(call): Api) -> Answer<Json<ForumTree>> {
-    let answer = call.peers().forums().list_forums(call.grpc(proto::ListForumsRequest { portal: call.portal() })).await?.into_inner();
+    let answer = call.clients().forums().list_forums(call.grpc(proto::ListForumsRequest { portal: call.portal() })).await?.into_inner();
     Ok(Json(ForumTree { items: answer.forums.into_iter().map(Forum::from).collect(), next_cursor: None }))
 }
 
@@ -133,7 +133,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateForum>) -> Answer<Respons
         parent_id: text(body.parent),
         audience: body.audience.map_or(0, |audience| audience.to_proto().into()),
     });
-    Ok(created(Forum::from(call.peers().forums().create_forum(request).await?.into_inner())))
+    Ok(created(Forum::from(call.clients().forums().create_forum(request).await?.into_inner())))
 }
 
 /// The routes of this noun.

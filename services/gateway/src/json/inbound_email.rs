@@ -112,7 +112,7 @@ async fn ingest(Api(call): Api, request: Request) -> Answer<Response> {
     let (timestamp, signature) = (text(request.headers(), "x-portico-timestamp"), text(request.headers(), "x-portico-signature"));
     let raw = read_limited(request, MESSAGE_BYTES).await?;
     let message = proto::IngestMailRequest { portal: call.portal(), raw: raw.to_vec(), timestamp, signature };
-    let answer = call.peers().inbound().ingest_mail(call.grpc(message)).await?.into_inner();
+    let answer = call.clients().inbound().ingest_mail(call.grpc(message)).await?.into_inner();
     Ok((StatusCode::ACCEPTED, Json(InboundTaken { message_id: answer.message_id })).into_response())
 }
 
@@ -125,7 +125,7 @@ async fn list(Api(call): Api, Params(params): Params<ListInbound>) -> Answer<Jso
         state: params.state.map_or(0, |state| state.to_proto().into()),
         page: page(params.limit, params.cursor),
     });
-    let answer = call.peers().inbound().list_inbound_mails(request).await?.into_inner();
+    let answer = call.clients().inbound().list_inbound_mails(request).await?.into_inner();
     Ok(Page::new(answer.items, answer.next_page_token))
 }
 
@@ -134,7 +134,7 @@ async fn list(Api(call): Api, Params(params): Params<ListInbound>) -> Answer<Jso
     params(("portal" = String, Path), ("message_id" = String, Path)), responses((status = 200, body = InboundMail)))]
 async fn read(Api(call): Api) -> Answer<Json<InboundMail>> {
     let request = call.grpc(proto::GetInboundMailRequest { portal: call.portal(), message_id: call.path("message_id") });
-    Ok(Json(call.peers().inbound().get_inbound_mail(request).await?.into_inner().into()))
+    Ok(Json(call.clients().inbound().get_inbound_mail(request).await?.into_inner().into()))
 }
 
 /// Turns a claim into a comment; agents only.
@@ -147,7 +147,7 @@ async fn accept(Api(call): Api, _body: MaybeBody<Nothing>) -> Answer<Json<Inboun
         request_id: call.request_id(),
         message_id: call.path("message_id"),
     });
-    Ok(Json(call.peers().inbound().accept_inbound_mail(request).await?.into_inner().into()))
+    Ok(Json(call.clients().inbound().accept_inbound_mail(request).await?.into_inner().into()))
 }
 
 /// Drops a claim; agents only.
@@ -160,7 +160,7 @@ async fn drop_claim(Api(call): Api, _body: MaybeBody<Nothing>) -> Answer<Json<In
         request_id: call.request_id(),
         message_id: call.path("message_id"),
     });
-    Ok(Json(call.peers().inbound().drop_inbound_mail(request).await?.into_inner().into()))
+    Ok(Json(call.clients().inbound().drop_inbound_mail(request).await?.into_inner().into()))
 }
 
 /// The routes of this noun. The door bounds its body itself.

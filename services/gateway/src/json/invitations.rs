@@ -108,7 +108,7 @@ async fn list(Api(call): Api, Params(params): Params<ListInvitations>) -> Answer
         page: page(params.limit, params.cursor),
         status: params.status.map_or(0, |status| status.to_proto().into()),
     });
-    let answer = call.peers().invitations().list_invitations(request).await?.into_inner();
+    let answer = call.clients().invitations().list_invitations(request).await?.into_inner();
     Ok(Page::new(answer.invitations, answer.next_page_token))
 }
 
@@ -125,7 +125,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateInvitation>) -> Answer<Re
         organization_id: text(body.organization),
         visibility: body.visibility.map_or(0, |visibility| visibility.to_proto().into()),
     });
-    Ok(created(Invitation::from(call.peers().invitations().create_invitation(request).await?.into_inner())))
+    Ok(created(Invitation::from(call.clients().invitations().create_invitation(request).await?.into_inner())))
 }
 
 /// Sends the mail again with a new link; the older link is dead.
@@ -134,7 +134,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateInvitation>) -> Answer<Re
 async fn resend(Api(call): Api, _body: MaybeBody<Nothing>) -> Answer<Json<Invitation>> {
     let request =
         call.grpc(proto::ResendInvitationRequest { portal: call.portal(), request_id: call.request_id(), invitation_id: call.path("id") });
-    Ok(Json(call.peers().invitations().resend_invitation(request).await?.into_inner().into()))
+    Ok(Json(call.clients().invitations().resend_invitation(request).await?.into_inner().into()))
 }
 
 /// Takes an invitation back.
@@ -143,7 +143,7 @@ async fn resend(Api(call): Api, _body: MaybeBody<Nothing>) -> Answer<Json<Invita
 async fn revoke(Api(call): Api) -> Answer<Response> {
     let request =
         call.grpc(proto::RevokeInvitationRequest { portal: call.portal(), request_id: call.request_id(), invitation_id: call.path("id") });
-    call.peers().invitations().revoke_invitation(request).await?;
+    call.clients().invitations().revoke_invitation(request).await?;
     Ok(nothing())
 }
 

@@ -139,7 +139,7 @@ async fn list(Api(call): Api, Params(params): Params<ListNotifications>) -> Answ
         unread: params.unread.unwrap_or(false),
         page: page(params.limit, params.cursor),
     });
-    let answer = call.peers().notifications().list_notifications(request).await?.into_inner();
+    let answer = call.clients().notifications().list_notifications(request).await?.into_inner();
     Ok(Json(Bell {
         items: answer.items.into_iter().map(Notification::from).collect(),
         next_cursor: next_cursor(answer.next_page_token),
@@ -157,7 +157,7 @@ async fn read(Api(call): Api, Body(body): Body<MarkRead>) -> Answer<Response> {
         ids: body.ids.unwrap_or_default(),
         all: body.all.unwrap_or(false),
     });
-    call.peers().notifications().mark_notifications_read(request).await?;
+    call.clients().notifications().mark_notifications_read(request).await?;
     Ok(nothing())
 }
 
@@ -166,7 +166,7 @@ async fn read(Api(call): Api, Body(body): Body<MarkRead>) -> Answer<Response> {
     responses((status = 200, body = Preferences)))]
 async fn preferences(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetPreferencesRequest { portal: call.portal() });
-    let preferences = call.peers().preferences().get_preferences(request).await?.into_inner();
+    let preferences = call.clients().preferences().get_preferences(request).await?.into_inner();
     let etag = preferences.etag.clone();
     Ok(resource(&call.headers, &etag, Preferences::from(preferences)))
 }
@@ -183,7 +183,7 @@ async fn put_preferences(Api(call): Api, Body(body): Body<PutPreferences>) -> An
         mail: switches(body.mail),
         bell: switches(body.bell),
     });
-    let preferences = call.peers().preferences().put_preferences(request).await?.into_inner();
+    let preferences = call.clients().preferences().put_preferences(request).await?.into_inner();
     let etag = preferences.etag.clone();
     Ok(tagged(&etag, Json(Preferences::from(preferences)).into_response()))
 }

@@ -78,7 +78,7 @@ async fn list(Api(call): Api, Params(params): Params<ListOrganizations>) -> Answ
         page: page(params.limit, params.cursor),
         query: text(params.q),
     });
-    let answer = call.peers().organizations().list_organizations(request).await?.into_inner();
+    let answer = call.clients().organizations().list_organizations(request).await?.into_inner();
     Ok(Page::new(answer.organizations, answer.next_page_token))
 }
 
@@ -92,7 +92,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateOrganization>) -> Answer<
         name: body.name,
         domains: body.domains.unwrap_or_default(),
     });
-    Ok(created(Organization::from(call.peers().organizations().create_organization(request).await?.into_inner())))
+    Ok(created(Organization::from(call.clients().organizations().create_organization(request).await?.into_inner())))
 }
 
 /// One organisation; agents and members.
@@ -100,7 +100,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateOrganization>) -> Answer<
     params(("portal" = String, Path), ("id" = String, Path)), responses((status = 200, body = Organization)))]
 async fn read(Api(call): Api) -> Answer<Json<Organization>> {
     let request = call.grpc(proto::GetOrganizationRequest { portal: call.portal(), organization_id: call.path("id") });
-    Ok(Json(call.peers().organizations().get_organization(request).await?.into_inner().into()))
+    Ok(Json(call.clients().organizations().get_organization(request).await?.into_inner().into()))
 }
 
 /// Members of an organisation; agents, and members who see all of it.
@@ -108,7 +108,7 @@ async fn read(Api(call): Api) -> Answer<Json<Organization>> {
     params(("portal" = String, Path), ("id" = String, Path), PageParams), responses((status = 200, body = Page<User>)))]
 async fn members(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<User>>> {
     let request = call.grpc(proto::ListMembersRequest { portal: call.portal(), organization_id: call.path("id"), page: params.request() });
-    let answer = call.peers().organizations().list_members(request).await?.into_inner();
+    let answer = call.clients().organizations().list_members(request).await?.into_inner();
     Ok(Page::new(answer.members, answer.next_page_token))
 }
 
@@ -124,7 +124,7 @@ async fn put_member(Api(call): Api, MaybeBody(body): MaybeBody<PutMember>) -> An
         person_id: call.path("user"),
         visibility: body.visibility.map_or(0, |visibility| visibility.to_proto().into()),
     });
-    Ok(Json(call.peers().organizations().set_member(request).await?.into_inner().into()))
+    Ok(Json(call.clients().organizations().set_member(request).await?.into_inner().into()))
 }
 
 /// Takes a person out of the organisation; agents only.
@@ -137,7 +137,7 @@ async fn remove_member(Api(call): Api) -> Answer<Response> {
         organization_id: call.path("id"),
         person_id: call.path("user"),
     });
-    call.peers().organizations().remove_member(request).await?;
+    call.clients().organizations().remove_member(request).await?;
     Ok(nothing())
 }
 

@@ -127,7 +127,7 @@ pub struct OneTimeLink {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}", tag = "portals", params(("portal" = String, Path)), responses((status = 200, body = Portal)))]
 async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetPortalRequest { portal: call.portal() });
-    let portal = call.peers().portals().get_portal(request).await?.into_inner();
+    let portal = call.clients().portals().get_portal(request).await?.into_inner();
     Ok(resource_by_content(&call.headers, Portal::from(portal)))
 }
 
@@ -143,7 +143,7 @@ async fn create(operator: Operator, Body(body): Body<NewPortal>) -> Answer<Respo
         admin_email: body.admin_email,
         locale: text(body.locale),
     });
-    let made = call.peers().portals().create_portal(request).await.map_err(slug_not_portal)?.into_inner();
+    let made = call.clients().portals().create_portal(request).await.map_err(slug_not_portal)?.into_inner();
     let url = format!("{}/portal/{}{}", call.state.public_url(), made.slug, made.invitation_path);
     Ok(created(PortalCreated {
         invitation: OneTimeLink { url, expires_at: Moment::of(made.invitation_expires_at.as_ref()) },

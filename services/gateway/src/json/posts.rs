@@ -73,7 +73,7 @@ async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer
         topic_id: call.path("id"),
         accepted_only: false,
     });
-    let answer = call.peers().posts().list_posts(request).await?.into_inner();
+    let answer = call.clients().posts().list_posts(request).await?.into_inner();
     Ok(Page::new(answer.posts, answer.next_page_token))
 }
 
@@ -88,7 +88,7 @@ async fn add(Api(call): Api, Body(body): Body<AddPost>) -> Answer<Response> {
         body: body.body,
         uploads: shared::uploads(body.uploads),
     });
-    Ok(created(Post::from(call.peers().posts().add_post(request).await?.into_inner())))
+    Ok(created(Post::from(call.clients().posts().add_post(request).await?.into_inner())))
 }
 
 /// Votes, or takes the vote back.
@@ -96,7 +96,7 @@ async fn add(Api(call): Api, Body(body): Body<AddPost>) -> Answer<Response> {
     params(("portal" = String, Path), ("id" = String, Path)), request_body = Vote, responses((status = 204)))]
 async fn vote(Api(call): Api, Body(body): Body<Vote>) -> Answer<Response> {
     let request = proto::VoteTopicRequest { portal: call.portal(), request_id: call.request_id(), id: call.path("id"), value: body.value };
-    call.peers().topics().vote_topic(call.grpc(request)).await?;
+    call.clients().topics().vote_topic(call.grpc(request)).await?;
     Ok(nothing())
 }
 
@@ -105,7 +105,7 @@ async fn vote(Api(call): Api, Body(body): Body<Vote>) -> Answer<Response> {
     params(("portal" = String, Path), ("id" = String, Path)), request_body = Follow, responses((status = 204)))]
 async fn follow(Api(call): Api, Body(body): Body<Follow>) -> Answer<Response> {
     let request = proto::FollowTopicRequest { portal: call.portal(), request_id: call.request_id(), id: call.path("id"), on: body.on };
-    call.peers().topics().follow_topic(call.grpc(request)).await?;
+    call.clients().topics().follow_topic(call.grpc(request)).await?;
     Ok(nothing())
 }
 
@@ -118,7 +118,7 @@ async fn accept(Api(call): Api, Body(body): Body<Accept>) -> Answer<Response> {
     };
     let request =
         proto::AcceptPostRequest { portal: call.portal(), request_id: call.request_id(), id: call.path("id"), post_id: text(post) };
-    call.peers().topics().accept_post(call.grpc(request)).await?;
+    call.clients().topics().accept_post(call.grpc(request)).await?;
     Ok(nothing())
 }
 
@@ -128,7 +128,7 @@ async fn accept(Api(call): Api, Body(body): Body<Accept>) -> Answer<Response> {
 async fn report(Api(call): Api, Body(body): Body<Report>) -> Answer<Response> {
     let request =
         proto::ReportTopicRequest { portal: call.portal(), request_id: call.request_id(), id: call.path("id"), reason: body.reason };
-    call.peers().topics().report_topic(call.grpc(request)).await?;
+    call.clients().topics().report_topic(call.grpc(request)).await?;
     Ok(nothing())
 }
 

@@ -215,7 +215,7 @@ fn group(portal: &str, group: proto::SearchGroup) -> Option<SearchGroup> {
 /// Tickets that the caller may see, best first.
 async fn ticket_group(call: &Call, query: &str, limit: i32) -> Answer<SearchGroup> {
     let count = tickets::CountTicketsRequest { portal: call.portal(), filters: vec![ticket_hits::filter(call, query)] };
-    let counted = async { Ok(call.peers().tickets().count_tickets(call.grpc(count)).await?.into_inner()) };
+    let counted = async { Ok(call.clients().tickets().count_tickets(call.grpc(count)).await?.into_inner()) };
     let (found, counted) = tokio::try_join!(ticket_hits::find(call, query, limit), counted)?;
     let counted = counted.counts.into_iter().next().unwrap_or_default();
     let portal = call.portal();
@@ -265,7 +265,7 @@ async fn search(Api(call): Api, Params(params): Params<SearchParams>) -> Answer<
         if indexed.is_empty() {
             Ok(proto::SearchResponse::default())
         } else {
-            call.peers().search().search(call.grpc(request)).await.map(tonic::Response::into_inner).map_err(crate::error::Problem::from)
+            call.clients().search().search(call.grpc(request)).await.map(tonic::Response::into_inner).map_err(crate::error::Problem::from)
         }
     };
     let found_tickets = async {
@@ -288,7 +288,7 @@ async fn search(Api(call): Api, Params(params): Params<SearchParams>) -> Answer<
 async fn suggest(Api(call): Api, Params(params): Params<SuggestParams>) -> Answer<Json<Suggested>> {
     let q = query(params.q)?;
     let request = proto::SuggestRequest { portal: call.portal(), query: q.clone(), kinds: Vec::new() };
-    let index = async { Ok(call.peers().search().suggest(call.grpc(request)).await?.into_inner()) };
+    let index = async { Ok(call.clients().search().suggest(call.grpc(request)).await?.into_inner()) };
     let signed_in = call.caller.as_person().is_some();
     let own = async {
         match signed_in {

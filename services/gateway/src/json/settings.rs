@@ -25,7 +25,7 @@ fn document(settings: proto::Settings) -> Response {
     responses((status = 200, body = Object)))]
 async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetSettingsRequest { portal: call.portal() });
-    Ok(document(call.peers().portals().get_settings(request).await?.into_inner()))
+    Ok(document(call.clients().portals().get_settings(request).await?.into_inner()))
 }
 
 /// Merges a patch (RFC 7396) and answers the whole; administrators only.
@@ -38,7 +38,7 @@ async fn patch(Api(call): Api, Body(body): Body<Object>) -> Answer<Response> {
         etag: call.etag()?,
         patch_json: Value::Object(body).to_string(),
     });
-    Ok(document(call.peers().portals().patch_settings(request).await?.into_inner()))
+    Ok(document(call.clients().portals().patch_settings(request).await?.into_inner()))
 }
 
 /// The routes of this noun.

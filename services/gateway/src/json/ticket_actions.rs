@@ -78,7 +78,7 @@ async fn close(Api(call): Api, MaybeBody(body): MaybeBody<CloseTicket>) -> Answe
         score: body.satisfaction.map_or(Ok(0), |given| score("satisfaction", given))?,
         comment: text(body.comment),
     };
-    Ok(changed(call.peers().tickets().close_ticket(call.grpc(request)).await?.into_inner()))
+    Ok(changed(call.clients().tickets().close_ticket(call.grpc(request)).await?.into_inner()))
 }
 
 /// Reopens a resolved ticket.
@@ -93,7 +93,7 @@ async fn reopen(Api(call): Api, Body(body): Body<ReopenTicket>) -> Answer<Respon
         number,
         comment: body.comment,
     };
-    Ok(changed(call.peers().tickets().reopen_ticket(call.grpc(request)).await?.into_inner()))
+    Ok(changed(call.clients().tickets().reopen_ticket(call.grpc(request)).await?.into_inner()))
 }
 
 /// Starts the timers of the ticket's state anew; at most 3 times in a row.
@@ -102,7 +102,7 @@ async fn reopen(Api(call): Api, Body(body): Body<ReopenTicket>) -> Answer<Respon
 async fn keep_open(Api(call): Api, _body: MaybeBody<Nothing>) -> Answer<Response> {
     let number = call.path("number");
     let request = proto::KeepTicketOpenRequest { portal: call.portal(), request_id: call.request_id(), number };
-    let ticket = call.peers().tickets().keep_ticket_open(call.grpc(request)).await?.into_inner();
+    let ticket = call.clients().tickets().keep_ticket_open(call.grpc(request)).await?.into_inner();
     let etag = ticket.version.to_string();
     Ok(tagged(&etag, Json(KeptOpen { due: ticket.due.into_iter().map(Due::from).collect() }).into_response()))
 }
@@ -120,7 +120,7 @@ async fn rate(Api(call): Api, Body(body): Body<RateTicket>) -> Answer<Response> 
         score: score("score", body.score)?,
         comment: text(body.comment),
     };
-    Ok(changed(call.peers().tickets().rate_ticket(call.grpc(request)).await?.into_inner()))
+    Ok(changed(call.clients().tickets().rate_ticket(call.grpc(request)).await?.into_inner()))
 }
 
 /// The routes of this noun.

@@ -53,7 +53,7 @@ impl Export {
     async fn page(&mut self, from: String) -> Answer<String> {
         self.request.page = Some(PageRequest { page_size: self.rows, page_token: from });
         let request = self.call.grpc(self.request.clone());
-        let answer = self.call.peers().tickets().list_tickets(request).await?.into_inner();
+        let answer = self.call.clients().tickets().list_tickets(request).await?.into_inner();
         answer.tickets.into_iter().map(TicketRow::from).for_each(|ticket| self.table.row(&columns(ticket)));
         self.next = Some(answer.next_page_token).filter(|token| !token.is_empty());
         Ok(self.table.take())

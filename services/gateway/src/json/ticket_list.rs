@@ -177,7 +177,7 @@ async fn list(Api(call): Api, Params(params): Params<ListTickets>) -> Answer<Res
         return ticket_csv::export(call, params.into_request(String::new()), limit).await;
     }
     let request = params.into_request(call.portal());
-    let answer = call.peers().tickets().list_tickets(call.grpc(request)).await?.into_inner();
+    let answer = call.clients().tickets().list_tickets(call.grpc(request)).await?.into_inner();
     Ok(Page::<TicketRow>::new(answer.tickets, answer.next_page_token).into_response())
 }
 

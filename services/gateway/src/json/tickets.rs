@@ -287,7 +287,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateTicket>) -> Answer<Respon
         call.limit(Kind::GuestRequests)?;
     }
     let request = call.grpc(body.into_request(&call));
-    let answer = call.peers().tickets().create_ticket(request).await?.into_inner();
+    let answer = call.clients().tickets().create_ticket(request).await?.into_inner();
     made(&call, answer)
 }
 
@@ -308,7 +308,7 @@ enum Made {
 async fn read(Api(call): Api) -> Answer<Response> {
     let number = call.path("number");
     let request = call.grpc(proto::GetTicketRequest { portal: call.portal(), number });
-    let ticket = call.peers().tickets().get_ticket(request).await?.into_inner();
+    let ticket = call.clients().tickets().get_ticket(request).await?.into_inner();
     let etag = ticket.version.to_string();
     Ok(resource(&call.headers, &etag, Ticket::from(ticket)))
 }
@@ -327,7 +327,7 @@ async fn patch(Api(call): Api, Body(body): Body<PatchTicket>) -> Answer<Response
         changes: Some(changes),
         update_mask: Some(FieldMask { paths }),
     });
-    Ok(changed(call.peers().tickets().update_ticket(request).await?.into_inner()))
+    Ok(changed(call.clients().tickets().update_ticket(request).await?.into_inner()))
 }
 
 /// Makes a ticket that is linked to a resolved or closed one.
@@ -336,7 +336,7 @@ async fn patch(Api(call): Api, Body(body): Body<PatchTicket>) -> Answer<Response
 async fn follow_up(Api(call): Api, Body(body): Body<CreateFollowUp>) -> Answer<Response> {
     let number = call.path("number");
     let request = call.grpc(body.into_request(&call, number));
-    let answer = call.peers().tickets().create_follow_up(request).await?.into_inner();
+    let answer = call.clients().tickets().create_follow_up(request).await?.into_inner();
     made(&call, answer)
 }
 

@@ -185,7 +185,7 @@ json_body! {
 async fn timeline(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<TimelineItem>>> {
     let number = call.path("number");
     let request = proto::GetTimelineRequest { portal: call.portal(), number, page: params.request(), newest_first: false };
-    let answer = call.peers().conversation().get_timeline(call.grpc(request)).await?.into_inner();
+    let answer = call.clients().conversation().get_timeline(call.grpc(request)).await?.into_inner();
     Ok(Page::new(answer.items, answer.next_page_token))
 }
 
@@ -207,7 +207,7 @@ async fn comment(Api(call): Api, Body(body): Body<AddComment>) -> Answer<Respons
         reason: body.reason.map_or(0, |reason| reason.to_proto().into()),
     };
     let answer =
-        call.peers().conversation().add_comment(call.grpc(request)).await.map_err(|status| follow_up_url(call.portal(), status))?;
+        call.clients().conversation().add_comment(call.grpc(request)).await.map_err(|status| follow_up_url(call.portal(), status))?;
     Ok(created(added(answer.into_inner())?))
 }
 

@@ -124,7 +124,7 @@ async fn list(Api(call): Api, Params(params): Params<ListTopics>) -> Answer<Json
         sort: params.sort.map_or(0, |sort| sort.to_proto().into()),
         unanswered: params.unanswered.unwrap_or(false),
     });
-    let answer = call.peers().topics().list_topics(request).await?.into_inner();
+    let answer = call.clients().topics().list_topics(request).await?.into_inner();
     Ok(Page::new(answer.topics, answer.next_page_token))
 }
 
@@ -133,7 +133,7 @@ async fn list(Api(call): Api, Params(params): Params<ListTopics>) -> Answer<Json
     responses((status = 200, body = Page<TopicRow>)))]
 async fn drafts(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<TopicRow>>> {
     let request = call.grpc(proto::ListDraftsRequest { portal: call.portal(), page: params.request() });
-    let answer = call.peers().topics().list_drafts(request).await?.into_inner();
+    let answer = call.clients().topics().list_drafts(request).await?.into_inner();
     Ok(Page::new(answer.topics, answer.next_page_token))
 }
 
@@ -153,7 +153,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateTopic>) -> Answer<Respons
         notify_emails: body.notify_emails.unwrap_or_default(),
         draft: body.draft.unwrap_or(false),
     });
-    let topic = call.peers().topics().create_topic(request).await?.into_inner();
+    let topic = call.clients().topics().create_topic(request).await?.into_inner();
     let etag = topic.etag.clone();
     Ok(tagged(&etag, created(Topic::from(topic))))
 }
@@ -163,7 +163,7 @@ async fn create(Api(call): Api, Body(body): Body<CreateTopic>) -> Answer<Respons
     params(("portal" = String, Path), ("id" = String, Path)), responses((status = 200, body = Topic)))]
 async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetTopicRequest { portal: call.portal(), id: call.path("id"), count_view: !is_prefetch(&call) });
-    let topic = call.peers().topics().get_topic(request).await?.into_inner();
+    let topic = call.clients().topics().get_topic(request).await?.into_inner();
     let etag = topic.etag.clone();
     // Votes and views move without the version: "you have this already" would hide them.
     Ok(tagged(&etag, Json(Topic::from(topic)).into_response()))
@@ -188,7 +188,7 @@ async fn patch(Api(call): Api, Body(body): Body<PatchTopic>) -> Answer<Response>
         remove_attachments: body.remove_attachments.unwrap_or_default(),
         draft: body.draft,
     });
-    let topic = call.peers().topics().update_topic(request).await?.into_inner();
+    let topic = call.clients().topics().update_topic(request).await?.into_inner();
     let etag = topic.etag.clone();
     Ok(tagged(&etag, Json(Topic::from(topic)).into_response()))
 }
@@ -203,7 +203,7 @@ async fn remove(Api(call): Api) -> Answer<Response> {
         etag: call.etag()?,
         id: call.path("id"),
     });
-    call.peers().topics().delete_topic(request).await?;
+    call.clients().topics().delete_topic(request).await?;
     Ok(nothing())
 }
 

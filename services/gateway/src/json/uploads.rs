@@ -157,7 +157,8 @@ pub async fn find(call: &Call, id: String) -> Answer<common::AttachmentBlob> {
     let ticket = call.grpc(portico_proto::tickets::v1::GetAttachmentBlobRequest { portal: portal.clone(), attachment_id: id.clone() });
     let article = call.grpc(portico_proto::knowledge::v1::GetArticleAttachmentRequest { portal: portal.clone(), attachment_id });
     let topic = call.grpc(portico_proto::community::v1::GetAttachmentRequest { portal, id });
-    let (mut tickets, mut articles, mut topics) = (call.peers().ticket_files(), call.peers().articles(), call.peers().community_files());
+    let (mut tickets, mut articles, mut topics) =
+        (call.clients().ticket_files(), call.clients().articles(), call.clients().community_files());
     let mut answers: FuturesUnordered<BoxFuture<'_, Found>> = FuturesUnordered::new();
     answers.push(Box::pin(async move { (0, tickets.get_attachment_blob(ticket).await) }));
     answers.push(Box::pin(async move { (1, articles.get_article_attachment(article).await) }));

@@ -152,7 +152,7 @@ fn me(call: &Call, user: proto::User) -> (String, Me) {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/me", tag = "me", params(("portal" = String, Path)), responses((status = 200, body = Me)))]
 async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetMeRequest { portal: call.portal() });
-    let (etag, me) = me(&call, call.peers().people().get_me(request).await?.into_inner());
+    let (etag, me) = me(&call, call.clients().people().get_me(request).await?.into_inner());
     Ok(resource(&call.headers, &etag, me))
 }
 
@@ -168,7 +168,7 @@ async fn patch(Api(call): Api, Body(body): Body<PatchMe>) -> Answer<Response> {
         locale: body.locale,
         time_zone: body.time_zone,
     });
-    let (etag, me) = me(&call, call.peers().people().update_me(request).await?.into_inner());
+    let (etag, me) = me(&call, call.clients().people().update_me(request).await?.into_inner());
     Ok(tagged(&etag, axum::response::IntoResponse::into_response(Json(me))))
 }
 
@@ -184,7 +184,7 @@ async fn password(Api(call): Api, Body(body): Body<ChangePassword>) -> Answer<Re
         current: body.current,
         new: new.clone(),
     });
-    call.peers().people().change_password(request).await?;
+    call.clients().people().change_password(request).await?;
     let mut response = nothing();
     for cookie in renewal::after_password_change(&call, &new).await {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -197,7 +197,7 @@ async fn password(Api(call): Api, Body(body): Body<ChangePassword>) -> Answer<Re
     responses((status = 200, body = Page<Session>)))]
 async fn sessions(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<Page<Session>>> {
     let request = call.grpc(proto::ListSessionsRequest { portal: call.portal(), page: params.request() });
-    let answer = call.peers().sessions().list_sessions(request).await?.into_inner();
+    let answer = call.clients().sessions().list_sessions(request).await?.into_inner();
     Ok(Page::new(answer.sessions, answer.next_page_token))
 }
 
@@ -207,7 +207,7 @@ async fn sessions(Api(call): Api, Params(params): Params<PageParams>) -> Answer<
 async fn end_session(Api(call): Api) -> Answer<Response> {
     let id = call.path("id");
     let request = call.grpc(proto::EndSessionRequest { portal: call.portal(), request_id: call.request_id(), session_id: id });
-    call.peers().sessions().end_session(request).await?;
+    call.clients().sessions().end_session(request).await?;
     Ok(nothing())
 }
 

@@ -59,7 +59,7 @@ async fn list(Api(call): Api, Params(params): Params<ListUsers>) -> Answer<Json<
         status: params.status.map_or(0, |status| status.to_proto().into()),
         organization_id: text(params.organization),
     });
-    let answer = call.peers().people().list_people(request).await?.into_inner();
+    let answer = call.clients().people().list_people(request).await?.into_inner();
     Ok(Page::new(answer.people, answer.next_page_token))
 }
 
@@ -68,7 +68,7 @@ async fn list(Api(call): Api, Params(params): Params<ListUsers>) -> Answer<Json<
     params(("portal" = String, Path), ("id" = String, Path)), responses((status = 200, body = User)))]
 async fn read(Api(call): Api) -> Answer<Response> {
     let request = call.grpc(proto::GetPersonRequest { portal: call.portal(), person_id: call.path("id") });
-    let user = call.peers().people().get_person(request).await?.into_inner();
+    let user = call.clients().people().get_person(request).await?.into_inner();
     let etag = user.etag.clone();
     Ok(resource(&call.headers, &etag, User::from(user)))
 }
@@ -86,7 +86,7 @@ async fn patch(Api(call): Api, Body(body): Body<PatchUser>) -> Answer<Response> 
         role: body.role.map(|role| role.to_proto().into()),
         status: body.status.map(|status| status.to_proto().into()),
     });
-    let user = call.peers().people().update_person(request).await?.into_inner();
+    let user = call.clients().people().update_person(request).await?.into_inner();
     let etag = user.etag.clone();
     Ok(tagged(&etag, Json(User::from(user)).into_response()))
 }

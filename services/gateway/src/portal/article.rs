@@ -55,7 +55,7 @@ pub async fn index(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response>
         })
     };
     let (mut by_views, mut by_date, mut categories) =
-        (visit.call.peers().articles(), visit.call.peers().articles(), visit.call.peers().articles());
+        (visit.call.clients().articles(), visit.call.clients().articles(), visit.call.clients().articles());
     let (viewed, recent, categories) = tokio::join!(
         by_views.list_articles(ask(proto::ArticleSort::MostViewed, 8)),
         by_date.list_articles(ask(proto::ArticleSort::Recent, 8)),
@@ -107,7 +107,7 @@ async fn listed(visit: &Visit, asked: &Asked, kind: proto::ArticleKind, category
         category: category.to_owned(),
         ..Default::default()
     });
-    Ok(visit.call.peers().articles().list_articles(request).await?.into_inner())
+    Ok(visit.call.clients().articles().list_articles(request).await?.into_inner())
 }
 
 /// A page that is one list.
@@ -158,7 +158,7 @@ pub async fn page(visit: Visit, Path((_, slug)): Path<(String, String)>, Query(a
 
 async fn read(visit: &Visit, slug: &str, count_view: bool) -> Answer<proto::Article> {
     let request = visit.call.grpc(proto::GetArticleRequest { portal: visit.portal(), slug: slug.to_owned(), count_view });
-    Ok(visit.call.peers().articles().get_article(request).await?.into_inner())
+    Ok(visit.call.clients().articles().get_article(request).await?.into_inner())
 }
 
 async fn shown(visit: Visit, form: Form, article: proto::Article, from: &str) -> Answer<Article> {
@@ -205,7 +205,7 @@ async fn comments(visit: &Visit, slug: &str, from: &str) -> (Vec<proto::ArticleC
     let page = Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: from.to_owned() });
     let request =
         visit.call.grpc(proto::ListArticleCommentsRequest { portal: visit.portal(), slug: slug.to_owned(), page, newest_first: false });
-    let answer = visit.call.peers().article_comments().list_article_comments(request).await;
+    let answer = visit.call.clients().article_comments().list_article_comments(request).await;
     answer.map_or_else(|_| Default::default(), |answer| (answer.get_ref().comments.clone(), answer.into_inner().next_page_token))
 }
 
@@ -221,7 +221,7 @@ async fn related(visit: &Visit, article: &proto::Article) -> Vec<Link> {
         category: article.category.clone(),
         ..Default::default()
     });
-    let answer = visit.call.peers().articles().list_articles(request).await;
+    let answer = visit.call.clients().articles().list_articles(request).await;
     let others = answer.map_or_else(|_| Vec::new(), |answer| answer.into_inner().articles);
     others.iter().filter(|one| one.id != article.id).take(5).map(|one| map::article::plain_link(one, &visit.l.portal.base)).collect()
 }
@@ -235,7 +235,7 @@ pub async fn feedback(Path((_, slug)): Path<(String, String)>, posted: Posted) -
         slug: slug.clone(),
         helpful: posted.is_true("helpful"),
     });
-    visit.call.peers().articles().give_feedback(request).await?;
+    visit.call.clients().articles().give_feedback(request).await?;
     Ok(visit.go(&format!("{}?thanks=1#feedback", map::article::url(&visit.l.portal.base, &slug))))
 }
 
@@ -252,7 +252,7 @@ pub async fn add_comment(Path((_, slug)): Path<(String, String)>, posted: Posted
     let added = if posted.trimmed("body").is_empty() {
         Err(refused("body", "Write a comment"))
     } else {
-        visit.call.peers().article_comments().add_article_comment(request).await.map_err(Problem::from)
+        visit.call.clients().article_comments().add_article_comment(request).await.map_err(Problem::from)
     };
     match added {
         Ok(comment) => Ok(visit.go(&format!("{}#c-{}", map::article::url(&visit.l.portal.base, &slug), comment.into_inner().id))),
@@ -273,6 +273,6 @@ pub async fn remove_comment(Path((_, slug, id)): Path<(String, String, String)>,
         request_id: posted.request_id(&format!("uncomment {id}")),
         comment_id: id,
     });
-    visit.call.peers().article_comments().delete_article_comment(request).await?;
+    visit.call.clients().article_comments().delete_article_comment(request).await?;
     Ok(visit.go_saying(&map::article::url(&visit.l.portal.base, &slug), "The comment is removed."))
 }

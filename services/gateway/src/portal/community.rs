@@ -22,7 +22,7 @@ pub async fn forums(visit: &Visit) -> Answer<Vec<proto::Forum>> {
         return Err(Problem::not_found());
     }
     let request = visit.call.grpc(proto::ListForumsRequest { portal: visit.portal() });
-    Ok(visit.call.peers().forums().list_forums(request).await?.into_inner().forums)
+    Ok(visit.call.clients().forums().list_forums(request).await?.into_inner().forums)
 }
 
 /// The first page.
@@ -42,7 +42,7 @@ pub async fn index(visit: Visit) -> Answer<Response> {
 async fn topics(visit: &Visit, sort: proto::TopicSort) -> Vec<TopicRow> {
     let request =
         visit.call.grpc(proto::ListTopicsRequest { portal: visit.portal(), page: first(6), sort: sort.into(), ..Default::default() });
-    let Ok(answer) = visit.call.peers().topics().list_topics(request).await else { return Vec::new() };
+    let Ok(answer) = visit.call.clients().topics().list_topics(request).await else { return Vec::new() };
     answer.into_inner().topics.iter().map(|one| map::topic::row(one, &visit.l.portal.base, &visit.dates)).collect()
 }
 
@@ -76,7 +76,7 @@ pub async fn forum(visit: Visit, Path((_, slug)): Path<(String, String)>, Query(
         unanswered: asked.sort == "unanswered",
         ..Default::default()
     });
-    let answer = visit.call.peers().topics().list_topics(request).await?.into_inner();
+    let answer = visit.call.clients().topics().list_topics(request).await?.into_inner();
     let base = &visit.l.portal.base;
     let here = map::topic::forum_url(base, &forum.slug);
     let order = |name: &str| if name.is_empty() { here.clone() } else { format!("{here}?sort={name}") };
@@ -106,7 +106,7 @@ fn crumbs(visit: &Visit, forums: &[proto::Forum], forum: &proto::Forum) -> Vec<C
 pub async fn drafts(visit: Visit) -> Answer<Response> {
     visit.person()?;
     let request = visit.call.grpc(proto::ListDraftsRequest { portal: visit.portal(), page: first(50) });
-    let answer = visit.call.peers().topics().list_drafts(request).await?.into_inner();
+    let answer = visit.call.clients().topics().list_drafts(request).await?.into_inner();
     let row = |topic: &proto::TopicSummary| TopicRow {
         url: visit.url(&format!("/community/t/{}/edit", topic.id)),
         title: if topic.title.is_empty() { "Without a title".into() } else { topic.title.clone() },

@@ -69,7 +69,7 @@ async fn notices(visit: &Visit) -> Vec<Notice> {
         include_all: false,
         undismissed_only: true,
     });
-    let Ok(answer) = visit.call.peers().announcements().list_announcements(request).await else { return Vec::new() };
+    let Ok(answer) = visit.call.clients().announcements().list_announcements(request).await else { return Vec::new() };
     answer.into_inner().announcements.iter().map(|one| map::news::notice(one, &visit.l.portal.base, &visit.dates)).collect()
 }
 
@@ -87,7 +87,7 @@ async fn mine(visit: &Visit) -> Vec<Row> {
             ascending: false,
             page: first(ROWS),
         });
-        visit.call.peers().tickets().list_tickets(request).await.map_or_else(|_| Vec::new(), |answer| answer.into_inner().tickets)
+        visit.call.clients().tickets().list_tickets(request).await.map_or_else(|_| Vec::new(), |answer| answer.into_inner().tickets)
     };
     use tickets::StatusCategory::{Open, Resolved};
     let (waiting, open, resolved) =
@@ -103,7 +103,7 @@ async fn mine(visit: &Visit) -> Vec<Row> {
 async fn categories(visit: &Visit) -> Vec<Tile> {
     let kind = knowledge::ArticleKind::Article.into();
     let request = visit.call.grpc(knowledge::ListCategoriesRequest { portal: visit.portal(), kind });
-    let Ok(answer) = visit.call.peers().articles().list_categories(request).await else { return Vec::new() };
+    let Ok(answer) = visit.call.clients().articles().list_categories(request).await else { return Vec::new() };
     let mut categories = answer.into_inner().categories;
     categories.sort_by_key(|category| std::cmp::Reverse(category.articles));
     let words = &visit.l.words;
@@ -118,7 +118,7 @@ async fn articles(visit: &Visit, sort: knowledge::ArticleSort) -> Vec<Link> {
         state: knowledge::ArticleState::Published.into(),
         ..Default::default()
     });
-    let Ok(answer) = visit.call.peers().articles().list_articles(request).await else { return Vec::new() };
+    let Ok(answer) = visit.call.clients().articles().list_articles(request).await else { return Vec::new() };
     let base = &visit.l.portal.base;
     let link = |article| match sort {
         knowledge::ArticleSort::MostViewed => map::article::plain_link(article, base),
@@ -147,7 +147,7 @@ async fn topics(visit: &Visit) -> Talk {
             sort: sort.into(),
             ..Default::default()
         });
-        visit.call.peers().topics().list_topics(request).await.map_or_else(|_| Vec::new(), |answer| answer.into_inner().topics)
+        visit.call.clients().topics().list_topics(request).await.map_or_else(|_| Vec::new(), |answer| answer.into_inner().topics)
     };
     use community::TopicSort::{MostDiscussed, MostViewed, Recent};
     let (discussed, recent, viewed) = tokio::join!(ask(MostDiscussed), ask(Recent), ask(MostViewed));

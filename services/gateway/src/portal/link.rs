@@ -27,7 +27,7 @@ pub async fn page(visit: Visit, Path((_, token)): Path<(String, String)>) -> Ans
 async fn inspect(visit: &Visit, token: String) -> Answer<identity::InspectLinkResponse> {
     visit.call.limit_credentials()?;
     let request = visit.call.grpc(identity::InspectLinkRequest { portal: visit.portal(), token });
-    Ok(visit.call.peers().accounts().inspect_link(request).await?.into_inner())
+    Ok(visit.call.clients().accounts().inspect_link(request).await?.into_inner())
 }
 
 fn shown(visit: Visit, form: Form, link: &identity::InspectLinkResponse) -> Link {
@@ -67,7 +67,7 @@ pub async fn register(Path((_, token)): Path<(String, String)>, posted: Posted) 
         name: posted.trimmed("name"),
         client: Some(visit.call.client(true)),
     });
-    match visit.call.peers().accounts().register(request).await.map_err(Problem::from) {
+    match visit.call.clients().accounts().register(request).await.map_err(Problem::from) {
         Ok(answer) => Ok(signed_in(visit, &answer.into_inner(), &visit.url("/"))),
         Err(problem) if is_dead(&problem) => dead_or(visit, problem),
         Err(problem) => posted.refuse(problem, |visit, form| shown(visit, form, &link)),
@@ -78,7 +78,7 @@ async fn confirm(posted: &Posted, token: String) -> Answer<Response> {
     let visit = &posted.visit;
     let request =
         visit.call.grpc(identity::ConfirmAddressRequest { portal: visit.portal(), request_id: posted.request_id("confirm"), token });
-    match visit.call.peers().accounts().confirm_address(request).await.map_err(Problem::from) {
+    match visit.call.clients().accounts().confirm_address(request).await.map_err(Problem::from) {
         Ok(_) => visit.show(&Message {
             l: visit.l.clone(),
             art: "sent",
@@ -95,7 +95,7 @@ async fn confirm(posted: &Posted, token: String) -> Answer<Response> {
 async fn renew(posted: &Posted, token: String) -> Answer<Response> {
     let visit = &posted.visit;
     let request = identity::RenewLinkRequest { portal: visit.portal(), request_id: posted.request_id("renew"), token };
-    visit.call.peers().accounts().renew_link(visit.call.grpc(request)).await?;
+    visit.call.clients().accounts().renew_link(visit.call.grpc(request)).await?;
     visit.show(&Message {
         l: visit.l.clone(),
         art: "sent",
@@ -124,7 +124,7 @@ pub async fn reset(Path((_, token)): Path<(String, String)>, posted: Posted) -> 
         token,
         password: posted.value("password").to_owned(),
     });
-    match visit.call.peers().accounts().confirm_password_reset(request).await.map_err(Problem::from) {
+    match visit.call.clients().accounts().confirm_password_reset(request).await.map_err(Problem::from) {
         Ok(_) => visit.show(&Message {
             l: visit.l.clone(),
             art: "sent",

@@ -48,7 +48,7 @@ const ZONES: [&str; 24] = [
 pub async fn profile(visit: Visit) -> Answer<Response> {
     visit.person()?;
     let request = visit.call.grpc(identity::GetMeRequest { portal: visit.portal() });
-    let user = visit.call.peers().people().get_me(request).await?.into_inner();
+    let user = visit.call.clients().people().get_me(request).await?.into_inner();
     let form = visit.form().with("name", user.name.clone()).with("locale", user.locale.clone()).with("time_zone", user.time_zone.clone());
     visit.show(&shown(visit.clone(), form, user.organization.map(|organization| organization.name).unwrap_or_default()))
 }
@@ -90,7 +90,7 @@ pub async fn save(posted: Posted) -> Answer<Response> {
         locale: given("locale"),
         time_zone: given("time_zone"),
     });
-    match visit.call.peers().people().update_me(request).await.map_err(Problem::from) {
+    match visit.call.clients().people().update_me(request).await.map_err(Problem::from) {
         Ok(_) => {
             visit.call.forget_session();
             Ok(visit.go_saying(&visit.url("/me"), "Your profile is saved."))
@@ -108,7 +108,7 @@ pub async fn security(visit: Visit) -> Answer<Response> {
 
 async fn sessions(visit: &Visit) -> Answer<Vec<Session>> {
     let request = visit.call.grpc(identity::ListSessionsRequest { portal: visit.portal(), page: first(50) });
-    let answer = visit.call.peers().sessions().list_sessions(request).await?.into_inner();
+    let answer = visit.call.clients().sessions().list_sessions(request).await?.into_inner();
     let shown = |session: identity::Session| Session {
         device: device(&session.user_agent),
         used: visit.dates.when(session.last_used_at.as_ref().or(session.created_at.as_ref())),
@@ -163,7 +163,7 @@ pub async fn change_password(posted: Posted) -> Answer<Response> {
         current: posted.value("current").to_owned(),
         new: posted.value("new").to_owned(),
     });
-    match visit.call.peers().people().change_password(request).await.map_err(Problem::from) {
+    match visit.call.clients().people().change_password(request).await.map_err(Problem::from) {
         Ok(_) => {
             let mut response = visit.go_saying(&visit.url("/me/security"), "Your password is changed. You are signed out everywhere else.");
             for cookie in renewal::after_password_change(&visit.call, posted.value("new")).await {
@@ -180,7 +180,7 @@ pub async fn end_session(Path((_, id)): Path<(String, String)>, posted: Posted) 
     let visit = &posted.visit;
     let request =
         visit.call.grpc(identity::EndSessionRequest { portal: visit.portal(), request_id: posted.request_id(&id), session_id: id.clone() });
-    visit.call.peers().sessions().end_session(request).await?;
+    visit.call.clients().sessions().end_session(request).await?;
     Ok(visit.go_saying(&visit.url("/me/security"), "That session is signed out."))
 }
 

@@ -46,7 +46,7 @@ pub async fn announcements(visit: Visit, Query(cursor): Query<Cursor>) -> Answer
         include_all: false,
         undismissed_only: false,
     });
-    let answer = visit.call.peers().announcements().list_announcements(request).await?.into_inner();
+    let answer = visit.call.clients().announcements().list_announcements(request).await?.into_inner();
     let page = Announcements {
         l: visit.layout("announcements"),
         notices: answer.announcements.iter().map(|one| map::news::notice(one, &visit.l.portal.base, &visit.dates)).collect(),
@@ -60,7 +60,7 @@ pub async fn announcements(visit: Visit, Query(cursor): Query<Cursor>) -> Answer
 /// One announcement.
 pub async fn announcement(visit: Visit, Path((_, id)): Path<(String, String)>) -> Answer<Response> {
     let request = visit.call.grpc(knowledge::GetAnnouncementRequest { portal: visit.portal(), announcement_id: id });
-    let one = visit.call.peers().announcements().get_announcement(request).await?.into_inner();
+    let one = visit.call.clients().announcements().get_announcement(request).await?.into_inner();
     let page = Announcements {
         l: visit.layout("announcements"),
         notices: vec![map::news::notice(&one, &visit.l.portal.base, &visit.dates)],
@@ -80,7 +80,7 @@ pub async fn dismiss(Path((_, id)): Path<(String, String)>, posted: Posted) -> A
         request_id: posted.request_id(&format!("dismiss {id}")),
         announcement_id: id,
     });
-    visit.call.peers().announcements().dismiss_announcement(request).await?;
+    visit.call.clients().announcements().dismiss_announcement(request).await?;
     Ok(visit.go(&visit.url("/")))
 }
 
@@ -88,7 +88,7 @@ pub async fn dismiss(Path((_, id)): Path<(String, String)>, posted: Posted) -> A
 pub async fn notifications(visit: Visit, Query(cursor): Query<Cursor>) -> Answer<Response> {
     visit.person()?;
     let request = visit.call.grpc(notifier::ListNotificationsRequest { portal: visit.portal(), unread: false, page: cursor.page(30) });
-    let answer = visit.call.peers().notifications().list_notifications(request).await?.into_inner();
+    let answer = visit.call.clients().notifications().list_notifications(request).await?.into_inner();
     let page = Notifications {
         l: visit.layout("notifications"),
         days: map::news::days(&answer.items, &visit.l.portal.base, &visit.dates),
@@ -109,7 +109,7 @@ pub async fn read_all(posted: Posted) -> Answer<Response> {
 
 async fn mark(visit: &Visit, request_id: String, ids: Vec<String>, all: bool) -> Answer<()> {
     let request = visit.call.grpc(notifier::MarkNotificationsReadRequest { portal: visit.portal(), request_id, ids, all });
-    visit.call.peers().notifications().mark_notifications_read(request).await?;
+    visit.call.clients().notifications().mark_notifications_read(request).await?;
     Ok(())
 }
 
@@ -129,7 +129,7 @@ async fn find(visit: &Visit, id: &str) -> Answer<String> {
     for _ in 0..5 {
         let page = Some(PageRequest { page_size: 100, page_token: token });
         let request = visit.call.grpc(notifier::ListNotificationsRequest { portal: visit.portal(), unread: false, page });
-        let answer = visit.call.peers().notifications().list_notifications(request).await?.into_inner();
+        let answer = visit.call.clients().notifications().list_notifications(request).await?.into_inner();
         if let Some(found) = answer.items.iter().find(|item| item.id == id) {
             return Ok(target(found, visit));
         }

@@ -25,7 +25,7 @@ pub async fn page(visit: Visit, Path((_, number)): Numbered) -> Answer<Response>
 
 async fn shown(visit: Visit, form: Form, number: &str) -> Answer<People> {
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number: number.to_owned() });
-    let ticket = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
+    let ticket = visit.call.clients().tickets().get_ticket(request).await?.into_inner();
     let shared = collaborators(&visit, number).await?;
     Ok(People {
         people: map::ticket::people(&ticket, &shared, &visit.my_id()),
@@ -63,7 +63,7 @@ pub async fn add(Path((_, number)): Numbered, posted: Posted) -> Answer<Response
             access: access.into(),
             expires_at: None,
         });
-        match visit.call.peers().collaborators().add_collaborator(request).await.map_err(Problem::from) {
+        match visit.call.clients().collaborators().add_collaborator(request).await.map_err(Problem::from) {
             Ok(_) => return Ok(visit.go_saying(&url(visit, &number), &format!("Shared with {}.", posted.trimmed("email")))),
             Err(problem) => posted.fault(&mut form, problem)?,
         }
@@ -95,7 +95,7 @@ pub async fn remove(Path((_, number, id)): Sharing, posted: Posted) -> Answer<Re
         number: number.clone(),
         collaborator_id: id,
     });
-    visit.call.peers().collaborators().remove_collaborator(request).await?;
+    visit.call.clients().collaborators().remove_collaborator(request).await?;
     if me {
         return Ok(visit.go_saying(&visit.url("/requests"), &format!("You left {number}.")));
     }
@@ -111,6 +111,6 @@ pub async fn confirm(Path((_, number, id)): Sharing, posted: Posted) -> Answer<R
         number: number.clone(),
         collaborator_id: id,
     });
-    visit.call.peers().collaborators().confirm_collaborator(request).await?;
+    visit.call.clients().collaborators().confirm_collaborator(request).await?;
     Ok(visit.go_saying(&url(visit, &number), "Confirmed."))
 }

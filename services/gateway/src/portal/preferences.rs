@@ -32,7 +32,7 @@ pub async fn page(visit: Visit) -> Answer<Response> {
 
 async fn read(visit: &Visit) -> Answer<proto::Preferences> {
     let request = visit.call.grpc(proto::GetPreferencesRequest { portal: visit.portal() });
-    Ok(visit.call.peers().preferences().get_preferences(request).await?.into_inner())
+    Ok(visit.call.clients().preferences().get_preferences(request).await?.into_inner())
 }
 
 fn filled(form: Form, kept: &proto::Preferences) -> Form {
@@ -67,7 +67,7 @@ pub async fn save(posted: Posted) -> Answer<Response> {
         mail: chosen("mail", &kept.mail),
         bell: chosen("bell", &kept.bell),
     });
-    match visit.call.peers().preferences().put_preferences(request).await.map_err(Problem::from) {
+    match visit.call.clients().preferences().put_preferences(request).await.map_err(Problem::from) {
         Ok(_) => Ok(visit.go_saying(&visit.url("/me/notifications"), "Your choice is saved.")),
         Err(problem) => {
             let mut form = posted.again().with("etag", kept.etag.clone());

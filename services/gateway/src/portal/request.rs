@@ -44,7 +44,7 @@ pub struct Case {
 pub async fn read(visit: &Visit, number: &str, from: &str) -> Answer<Case> {
     visit.person()?;
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number: number.to_owned() });
-    let ticket = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
+    let ticket = visit.call.clients().tickets().get_ticket(request).await?.into_inner();
     let (timeline, shared, files) = tokio::join!(timeline(visit, number, from), collaborators(visit, number), files(visit, number, ""));
     let (items, earlier) = timeline?;
     let (shared, files) = (shared.unwrap_or_default(), files.map(|(files, _)| files).unwrap_or_default());
@@ -61,7 +61,7 @@ async fn timeline(visit: &Visit, number: &str, before: &str) -> Answer<(Vec<prot
             page: Some(PageRequest { page_size: PAGE, page_token: token }),
             newest_first: true,
         });
-        let answer = visit.call.peers().conversation().get_timeline(request).await?.into_inner();
+        let answer = visit.call.clients().conversation().get_timeline(request).await?.into_inner();
         items.extend(answer.items);
         token = answer.next_page_token;
         if token.is_empty() || items.len() >= MOST {
@@ -82,7 +82,7 @@ pub async fn collaborators(visit: &Visit, number: &str) -> Answer<Vec<proto::Col
         page: Some(PageRequest { page_size: PAGE, page_token: String::new() }),
         newest_first: false,
     });
-    Ok(visit.call.peers().collaborators().list_collaborators(request).await?.into_inner().collaborators)
+    Ok(visit.call.clients().collaborators().list_collaborators(request).await?.into_inner().collaborators)
 }
 
 /// The page. Reading it marks the request as seen. The team works at the desk: links in mails lead it there.
@@ -93,7 +93,7 @@ pub async fn page(visit: Visit, Path((_, number)): Numbered, Query(from): Query<
     let case = read(&visit, &number, &from.cursor).await?;
     let seen = visit.call.grpc(proto::MarkViewedRequest { portal: visit.portal(), number });
     // What was seen is a convenience: a failure must not keep the page away.
-    if let Err(status) = visit.call.peers().tickets().mark_viewed(seen).await {
+    if let Err(status) = visit.call.clients().tickets().mark_viewed(seen).await {
         tracing::debug!(%status, "the request was not marked as seen");
     }
     let page = shown(visit.clone(), visit.form(), &case);
@@ -175,7 +175,7 @@ async fn send_comment(posted: &Posted, number: &str) -> Answer<proto::AddComment
         uploads: posted.uploads()?,
         ..Default::default()
     };
-    Ok(posted.visit.call.peers().conversation().add_comment(posted.visit.call.grpc(request)).await?.into_inner())
+    Ok(posted.visit.call.clients().conversation().add_comment(posted.visit.call.grpc(request)).await?.into_inner())
 }
 
 /// A refusal of one field.
@@ -196,7 +196,7 @@ pub async fn reopen(Path((_, number)): Numbered, posted: Posted) -> Answer<Respo
         comment: posted.trimmed("comment"),
         ..Default::default()
     });
-    match visit.call.peers().tickets().reopen_ticket(request).await {
+    match visit.call.clients().tickets().reopen_ticket(request).await {
         Ok(_) => Ok(visit.go_saying(&visit.url(&format!("/requests/{number}")), "It is open again.")),
         Err(status) => again(&posted, &number, status.into()).await,
     }
@@ -210,7 +210,7 @@ pub async fn keep_open(Path((_, number)): Numbered, posted: Posted) -> Answer<Re
         request_id: posted.request_id(&format!("keep-open {number}")),
         number: number.clone(),
     });
-    match visit.call.peers().tickets().keep_ticket_open(request).await {
+    match visit.call.clients().tickets().keep_ticket_open(request).await {
         Ok(_) => Ok(visit.go_saying(&visit.url(&format!("/requests/{number}")), "Kept open. The time starts anew.")),
         Err(status) => again(&posted, &number, status.into()).await,
     }

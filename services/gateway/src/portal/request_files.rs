@@ -22,7 +22,7 @@ const ROWS: i32 = 50;
 pub async fn files(visit: &Visit, number: &str, from: &str) -> Answer<(Vec<FileRow>, String)> {
     let page = Some(PageRequest { page_size: ROWS, page_token: from.to_owned() });
     let request = visit.call.grpc(proto::ListAttachmentsRequest { portal: visit.portal(), number: number.to_owned(), page });
-    let answer = visit.call.peers().ticket_files().list_attachments(request).await?.into_inner();
+    let answer = visit.call.clients().ticket_files().list_attachments(request).await?.into_inner();
     let rows = answer.files.iter().map(|file| map::person::file_row(&visit.l.api, file)).collect();
     Ok((rows, answer.next_page_token))
 }
@@ -31,7 +31,7 @@ pub async fn files(visit: &Visit, number: &str, from: &str) -> Answer<(Vec<FileR
 pub async fn page(visit: Visit, Path((_, number)): Numbered, Query(from): Query<Cursor>) -> Answer<Response> {
     visit.person()?;
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number });
-    let ticket = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
+    let ticket = visit.call.clients().tickets().get_ticket(request).await?.into_inner();
     let (files, later) = files(&visit, &ticket.number, &from.cursor).await?;
     let here = visit.url(&format!("/requests/{}/files", ticket.number));
     let page = Files {

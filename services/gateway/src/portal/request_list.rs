@@ -218,7 +218,7 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
         ascending,
         page: Some(PageRequest { page_size: ROWS, page_token: asked.cursor.clone() }),
     });
-    let (mut tickets, mut catalog) = (visit.call.peers().tickets(), visit.call.peers().catalog());
+    let (mut tickets, mut catalog) = (visit.call.clients().tickets(), visit.call.clients().catalog());
     let (listed, counts, catalog) = tokio::join!(
         tickets.list_tickets(request),
         counts(&visit, &views),
@@ -255,7 +255,7 @@ fn rows(tickets: &[proto::Ticket], view: &View, visit: &Visit) -> Vec<Row> {
 
 async fn counts(visit: &Visit, views: &[View]) -> Vec<String> {
     let request = visit.call.grpc(proto::CountTicketsRequest { portal: visit.portal(), filters: views.iter().map(View::filter).collect() });
-    match visit.call.peers().tickets().count_tickets(request).await {
+    match visit.call.clients().tickets().count_tickets(request).await {
         Ok(answer) => answer.into_inner().counts.iter().map(count).collect(),
         Err(status) => {
             tracing::warn!(%status, "the counts of the views are left out");

@@ -53,7 +53,7 @@ fn may_submit(visit: &Visit) -> Answer<()> {
 
 async fn shown(visit: Visit, form: Form, follows: String) -> Answer<NewRequest> {
     let request = visit.call.grpc(proto::GetCatalogRequest { portal: visit.portal() });
-    let catalog = visit.call.peers().catalog().get_catalog(request).await?.into_inner();
+    let catalog = visit.call.clients().catalog().get_catalog(request).await?.into_inner();
     let challenge = match visit.call.caller {
         Caller::Guest => Some(challenge(&visit, CaptchaPurpose::GuestTicket).await?),
         _ => None,
@@ -101,7 +101,7 @@ pub async fn submit(posted: Posted) -> Answer<Response> {
 pub async fn follow_up_page(visit: Visit, Path((_, number)): Path<(String, String)>) -> Answer<Response> {
     visit.person()?;
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number });
-    let parent = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
+    let parent = visit.call.clients().tickets().get_ticket(request).await?.into_inner();
     if !parent.actions.as_ref().is_some_and(|actions| actions.follow_up) {
         return Err(Problem::not_found());
     }
@@ -186,7 +186,7 @@ async fn send(posted: &Posted, follows: Option<String>) -> Answer<proto::Ticket>
         guest,
         ..Default::default()
     };
-    let mut tickets = visit.call.peers().tickets();
+    let mut tickets = visit.call.clients().tickets();
     let answer = match follows {
         Some(number) => {
             let request = proto::CreateFollowUpRequest { ticket: Some(ticket), number };
@@ -220,7 +220,7 @@ pub async fn submitted(visit: Visit, Path((_, number)): Path<(String, String)>, 
     }
     let person = visit.person()?.clone();
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number });
-    let ticket = visit.call.peers().tickets().get_ticket(request).await?.into_inner();
+    let ticket = visit.call.clients().tickets().get_ticket(request).await?.into_inner();
     let page = Submitted {
         l: visit.layout("requests"),
         status: map::ticket::status(&ticket),

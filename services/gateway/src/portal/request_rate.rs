@@ -39,7 +39,7 @@ pub async fn rate_page(visit: Visit, Path((_, number)): Numbered, Query(closing)
 
 async fn ticket(visit: &Visit, number: &str) -> Answer<proto::Ticket> {
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number: number.to_owned() });
-    Ok(visit.call.peers().tickets().get_ticket(request).await?.into_inner())
+    Ok(visit.call.clients().tickets().get_ticket(request).await?.into_inner())
 }
 
 /// Says why instead of showing a form that would be refused.
@@ -81,7 +81,7 @@ pub async fn rate(Path((_, number)): Numbered, posted: Posted) -> Answer<Respons
     let rated = if posted.value("score").is_empty() {
         Err(refused("score", "Choose how satisfied you are"))
     } else {
-        visit.call.peers().tickets().rate_ticket(request).await.map_err(Problem::from)
+        visit.call.clients().tickets().rate_ticket(request).await.map_err(Problem::from)
     };
     match rated {
         Ok(_) => Ok(visit.go_saying(&visit.url(&format!("/requests/{number}")), "Your rating is saved.")),
@@ -100,7 +100,7 @@ pub async fn close(Path((_, number)): Numbered, posted: Posted) -> Answer<Respon
         comment: posted.trimmed("comment"),
         ..Default::default()
     });
-    match visit.call.peers().tickets().close_ticket(request).await {
+    match visit.call.clients().tickets().close_ticket(request).await {
         Ok(_) => {
             let word = visit.l.words.ticket.clone();
             Ok(visit.go_saying(&visit.url(&format!("/requests/{number}")), &format!("The {word} is closed.")))

@@ -135,7 +135,7 @@ async fn facets(visit: &Visit, asked: &Asked) -> (Vec<Choice>, Vec<Choice>) {
     if !asked.facets() {
         return Default::default();
     }
-    let (mut catalog, mut articles) = (visit.call.peers().catalog(), visit.call.peers().articles());
+    let (mut catalog, mut articles) = (visit.call.clients().catalog(), visit.call.clients().articles());
     let asked = tokio::time::timeout(ticket_hits::PATIENCE, async {
         tokio::join!(
             catalog.get_catalog(visit.call.grpc(tickets::GetCatalogRequest { portal: visit.portal() })),
@@ -163,7 +163,7 @@ async fn public(visit: &Visit, query: &str, asked: &Asked, limit: i32) -> Answer
         category: if asked.facets() { asked.category.clone() } else { String::new() },
         limit,
     });
-    Ok(visit.call.peers().search().search(request).await?.into_inner())
+    Ok(visit.call.clients().search().search(request).await?.into_inner())
 }
 
 /// The forums' names by id: a topic's hit says where it was written. Without them it says nothing.
@@ -280,7 +280,7 @@ async fn popular(visit: &Visit) -> Vec<Link> {
         state: knowledge::ArticleState::Published.into(),
         ..Default::default()
     });
-    let Ok(answer) = visit.call.peers().articles().list_articles(request).await else { return Vec::new() };
+    let Ok(answer) = visit.call.clients().articles().list_articles(request).await else { return Vec::new() };
     answer.into_inner().articles.iter().map(|one| map::article::plain_link(one, &visit.l.portal.base)).collect()
 }
 

@@ -56,7 +56,7 @@ pub async fn sign_in(posted: Posted) -> Answer<Response> {
         password,
         client: Some(visit.call.client(true)),
     });
-    match visit.call.peers().sessions().login(request).await.map_err(Problem::from) {
+    match visit.call.clients().sessions().login(request).await.map_err(Problem::from) {
         Ok(answer) => {
             let answer = answer.into_inner();
             let next = safe_next(posted.value("next"), &visit.portal());
@@ -101,7 +101,7 @@ pub async fn sign_out(posted: Posted) -> Answer<Response> {
         request_id: visit.call.request_id(),
         all: posted.is_true("all"),
     });
-    match visit.call.peers().sessions().logout(request).await.map_err(Problem::from) {
+    match visit.call.clients().sessions().logout(request).await.map_err(Problem::from) {
         Ok(_) | Err(Problem::Error(Error::Unauthenticated { .. })) => {}
         Err(problem) => return Err(problem),
     }

@@ -15,7 +15,7 @@ use crate::error::{Answer, Problem};
 /// When identity does not answer.
 pub async fn challenge(visit: &Visit, purpose: identity::CaptchaPurpose) -> Answer<Challenge> {
     let request = visit.call.grpc(identity::IssueCaptchaRequest { portal: visit.portal(), purpose: purpose.into() });
-    let answer = visit.call.peers().captcha().issue_captcha(request).await?.into_inner();
+    let answer = visit.call.clients().captcha().issue_captcha(request).await?.into_inner();
     Ok(Challenge { token: answer.token, salt: answer.salt, difficulty: answer.difficulty })
 }
 
@@ -54,7 +54,7 @@ pub async fn sign_up(posted: Posted) -> Answer<Response> {
             captcha: captcha(&posted),
         });
         let sent = match visit.call.limit_credentials() {
-            Ok(()) => visit.call.peers().accounts().sign_up(request).await.map_err(Problem::from),
+            Ok(()) => visit.call.clients().accounts().sign_up(request).await.map_err(Problem::from),
             Err(problem) => Err(problem),
         };
         match sent {
@@ -87,7 +87,7 @@ pub async fn forgot(posted: Posted) -> Answer<Response> {
             captcha: captcha(&posted),
         });
         let sent = match visit.call.limit_credentials() {
-            Ok(()) => visit.call.peers().accounts().request_password_reset(request).await.map_err(Problem::from),
+            Ok(()) => visit.call.clients().accounts().request_password_reset(request).await.map_err(Problem::from),
             Err(problem) => Err(problem),
         };
         match sent {

@@ -51,7 +51,7 @@ pub async fn read(visit: &Visit, id: &str, count_view: bool) -> Answer<proto::To
         return Err(Problem::not_found());
     }
     let request = visit.call.grpc(proto::GetTopicRequest { portal: visit.portal(), id: id.to_owned(), count_view });
-    Ok(visit.call.peers().topics().get_topic(request).await?.into_inner())
+    Ok(visit.call.clients().topics().get_topic(request).await?.into_inner())
 }
 
 async fn posts(visit: &Visit, topic_id: &str, cursor: Cursor, accepted_only: bool) -> Answer<proto::ListPostsResponse> {
@@ -63,7 +63,7 @@ async fn posts(visit: &Visit, topic_id: &str, cursor: Cursor, accepted_only: boo
         accepted_only,
         newest_first: false,
     });
-    Ok(visit.call.peers().posts().list_posts(request).await?.into_inner())
+    Ok(visit.call.clients().posts().list_posts(request).await?.into_inner())
 }
 
 async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) -> Answer<Topic> {
@@ -148,7 +148,7 @@ async fn send_reply(posted: &Posted, id: &str) -> Answer<proto::Post> {
         body: posted.value("body").trim_end().to_owned(),
         uploads: posted.uploads()?,
     };
-    Ok(posted.visit.call.peers().posts().add_post(posted.visit.call.grpc(request)).await?.into_inner())
+    Ok(posted.visit.call.clients().posts().add_post(posted.visit.call.grpc(request)).await?.into_inner())
 }
 
 fn back(visit: &Visit, id: &str, sentence: &str) -> Response {
@@ -162,7 +162,7 @@ pub async fn vote(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
     let value = i32::from(posted.value("value") == "1");
     let request_id = posted.request_id(&format!("vote {id} {value}"));
     let request = visit.call.grpc(proto::VoteTopicRequest { portal: visit.portal(), request_id, id: id.clone(), value });
-    visit.call.peers().topics().vote_topic(request).await?;
+    visit.call.clients().topics().vote_topic(request).await?;
     Ok(back(visit, &id, if value == 1 { "Your vote counts." } else { "Your vote is taken back." }))
 }
 
@@ -173,7 +173,7 @@ pub async fn follow(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
     let on = posted.is_true("on");
     let request_id = posted.request_id(&format!("follow {id} {on}"));
     let request = visit.call.grpc(proto::FollowTopicRequest { portal: visit.portal(), request_id, id: id.clone(), on });
-    visit.call.peers().topics().follow_topic(request).await?;
+    visit.call.clients().topics().follow_topic(request).await?;
     Ok(back(visit, &id, if on { "You are told when somebody replies." } else { "You don’t follow this topic any more." }))
 }
 
@@ -184,7 +184,7 @@ pub async fn accept(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
     let request_id = posted.request_id(&format!("accept {id} {post_id}"));
     let request =
         visit.call.grpc(proto::AcceptPostRequest { portal: visit.portal(), request_id, id: id.clone(), post_id: post_id.clone() });
-    visit.call.peers().topics().accept_post(request).await?;
+    visit.call.clients().topics().accept_post(request).await?;
     Ok(back(visit, &id, if post_id.is_empty() { "No answer is accepted now." } else { "The answer is accepted." }))
 }
 
@@ -201,7 +201,7 @@ pub async fn report(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
     }
     let request_id = posted.request_id(&format!("report {id}"));
     let request = visit.call.grpc(proto::ReportTopicRequest { portal: visit.portal(), request_id, id: id.clone(), reason });
-    visit.call.peers().topics().report_topic(request).await?;
+    visit.call.clients().topics().report_topic(request).await?;
     Ok(back(visit, &id, "Thank you. A moderator looks at it."))
 }
 
@@ -214,7 +214,7 @@ pub async fn delete(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
         etag: String::new(),
         id,
     });
-    visit.call.peers().topics().delete_topic(request).await?;
+    visit.call.clients().topics().delete_topic(request).await?;
     if posted.value("draft") == "1" {
         return Ok(visit.go_saying(&visit.url("/community/drafts"), "The draft is deleted."));
     }

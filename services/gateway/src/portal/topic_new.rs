@@ -128,7 +128,7 @@ async fn save(posted: &Posted, kept: Option<&proto::Topic>, publish: bool) -> An
     let visit = &posted.visit;
     let uploads = posted.uploads()?;
     let request_id = posted.request_id(&format!("topic {} {publish}", kept.map_or("new", |topic| topic.id.as_str())));
-    let mut topics = visit.call.peers().topics();
+    let mut topics = visit.call.clients().topics();
     let answer = match kept {
         Some(topic) => topics.update_topic(visit.call.grpc(changes(posted, topic, publish, request_id, uploads))).await?,
         None => {

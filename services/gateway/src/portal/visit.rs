@@ -67,7 +67,7 @@ impl Visit {
             Some(copy) => Facts::of_copy(&copy.title, copy.version, &copy.settings),
             None => {
                 let request = call.grpc(identity::GetPortalRequest { portal: call.portal() });
-                Facts::of_owner(call.peers().portals().get_portal(request).await?.into_inner())
+                Facts::of_owner(call.clients().portals().get_portal(request).await?.into_inner())
             }
         };
         let l = layout(&call, path, facts);
@@ -79,7 +79,7 @@ impl Visit {
             return 0;
         }
         let request = self.call.grpc(notifier::GetUnreadCountRequest { portal: self.call.portal() });
-        let mut bell = self.call.peers().notifications();
+        let mut bell = self.call.clients().notifications();
         // The bell may be dark for a moment; the page is not worth less for it, and does not wait.
         match tokio::time::timeout(BELL, bell.get_unread_count(request)).await {
             Ok(Ok(answer)) => answer.into_inner().unread_count,
