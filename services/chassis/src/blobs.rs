@@ -1,10 +1,13 @@
 //! Files: a folder or an S3 bucket, staging for uploads, and signed upload tickets.
 //!
 //! The gateway streams an upload into `staging/` and hands out a ticket that it signed (portal, uploader, hash, size, expiry). The
-//! service that owns the parent verifies the ticket, takes the object over under its own prefix ([`Blobs::claim`]: it is what was signed), commits
-//! the row with the ticket's nonce as a claim, and then deletes the staged object. Each service collects only its own prefix.
+//! service that owns the parent verifies the tickets ([`Upload::read_all`]), takes the objects over under its own prefix ([`Blobs::claim`]: they are
+//! what was signed), commits the rows with the uploads' ids as claims, and then deletes what was staged ([`Blobs::settle`]). Each service collects
+//! only its own prefix ([`Blobs::sweep_lost`]).
 
+mod claim;
 mod half;
+mod sweep;
 mod upload;
 
 use std::path::PathBuf;
@@ -19,11 +22,11 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart};
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 
 use crate::config::{Common, S3};
 use crate::error::Error;
 
+pub use claim::{Claimed, MOST_UPLOADS, UPLOADS};
 pub use upload::{Upload, by_content, unusable};
 
 /// How often a call to the bucket is repeated when the server is away or busy, and for how long: a request waits for it.
@@ -143,62 +146,12 @@ impl Blobs {
         self.store.copy(&Path::from(from), &Path::from(to)).await.map_err(unavailable)
     }
 
-    /// Takes a staged upload over under a path of its owner's, and looks whether the copy is what the ticket says; doing it again is harmless.
-    ///
-    /// # Errors
-    /// `uploads` is invalid when the staged object is gone or holds anything else. Nothing is left of the copy then.
-    pub async fn claim(&self, upload: &Upload, to: &str) -> Result<(), Error> {
-        match self.copy(&upload.staged(), to).await {
-            Err(Error::NotFound { .. }) => return Err(unusable()),
-            copied => copied?,
-        }
-        // The copy is looked at, because nobody writes there any more; what is staged could change after the look.
-        let (size, sha256) = self.measure(to).await?;
-        if (size, sha256.as_str()) == (upload.size, upload.sha256.as_str()) {
-            return Ok(());
-        }
-        tracing::error!(upload = %upload.id, "a staged object is not what was signed");
-        self.delete(to).await?;
-        Err(unusable())
-    }
-
-    /// Bytes and SHA-256 of an object.
-    async fn measure(&self, path: &str) -> Result<(u64, String), Error> {
-        let (mut size, mut hash) = (0, Sha256::new());
-        let mut content = self.get(path).await?;
-        while let Some(chunk) = content.try_next().await? {
-            size += chunk.len() as u64;
-            hash.update(&chunk);
-        }
-        Ok((size, hex::encode(hash.finalize())))
-    }
-
     /// Deletes an object; one that is gone is as good as deleted.
     pub async fn delete(&self, path: &str) -> Result<(), Error> {
         match self.store.delete(&Path::from(path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(unavailable(error)),
         }
-    }
-
-    /// Deletes objects below `prefix` that are older than `before` and that `keep` does not want, and what is left of uploads that were cut
-    /// off; says how many.
-    pub async fn sweep(&self, prefix: &str, before: OffsetDateTime, keep: impl Fn(&str) -> bool) -> Result<usize, Error> {
-        let mut swept = match &self.folder {
-            Some(folder) => half::sweep(&folder.join(prefix), before).await?,
-            // A bucket ends them by its own rule.
-            None => 0,
-        };
-        let mut listing = self.store.list(Some(&Path::from(prefix)));
-        while let Some(object) = listing.next().await {
-            let object = object.map_err(unavailable)?;
-            let path = object.location.to_string();
-            if object.last_modified.timestamp() < before.unix_timestamp() && !keep(&path) {
-                self.delete(&path).await?;
-                swept += 1;
-            }
-        }
-        Ok(swept)
     }
 }
 

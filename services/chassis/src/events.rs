@@ -138,17 +138,14 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::PERMISSIONS;
+    use crate::grpc::Permission;
 
     #[test]
-    fn every_method_of_the_package_has_a_permission() {
-        let files = <prost_types::FileDescriptorSet as prost::Message>::decode(portico_proto::DESCRIPTORS).unwrap().file;
-        let services = files.iter().filter(|file| file.package() == "portico.events.v1").flat_map(|file| &file.service);
-        let mut methods: Vec<String> = services
-            .flat_map(|service| service.method.iter().map(|method| format!("/portico.events.v1.{}/{}", service.name(), method.name())))
-            .collect();
-        let mut named: Vec<String> = PERMISSIONS.iter().map(|(method, _)| (*method).to_owned()).collect();
-        methods.sort();
-        named.sort();
-        assert_eq!(named, methods);
+    fn every_method_is_open_to_whom_it_is_meant_for() {
+        let operators = "EventsService/BeginEpoch InboxesService/ListInboxes InboxesService/ReconcileInbox InboxesService/ListParkedEvents \
+                         InboxesService/RedriveParkedEvents";
+        let services = Permission::Services(&["identity", "tickets", "knowledge", "community", "notifier", "gateway"]);
+        let meant = [(services, "EventsService/GetHead EventsService/Pull EventsService/Snapshot"), (Permission::Operator, operators)];
+        crate::testing::check_permissions("portico.events.v1", PERMISSIONS, &meant);
     }
 }

@@ -22,7 +22,7 @@ use tower::Service;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use self::repeat::Repeats;
+use self::repeat::{Once, Repeats};
 use self::replicas::Replicas;
 use crate::auth::Tokens;
 use crate::clock::{self, Clock};
@@ -31,9 +31,6 @@ use crate::error::Error;
 use crate::grpc::{Context, NOW, SERVICE_TOKEN, SOURCE, grpc_code};
 use crate::run::{Boot, Phase};
 use crate::telemetry;
-
-/// How often a call that may be repeated is tried when the peer is unavailable.
-const TRIES: u32 = 3;
 
 /// A channel to one service, in this service's name: adds the service's own token and the trace context to every call, and a span of its
 /// own to every call that belongs to a trace. Cheap to clone.
@@ -83,7 +80,8 @@ impl Service<http::Request<Body>> for PeerChannel {
 }
 
 impl PeerChannel {
-    /// The same channel for unary calls that are sent again when a process does not answer. Their messages are held in memory meanwhile.
+    /// The same channel for unary calls that are sent again when a process does not answer: reads, and mutations with a request id. Their messages
+    /// are held in memory meanwhile.
     #[must_use]
     pub fn repeating(self) -> Self {
         Self { repeats: Some(repeat::repeats()), ..self }
@@ -181,20 +179,12 @@ pub fn on_behalf<T>(message: T, context: &Context) -> Result<Request<T>, Error> 
     Ok(request)
 }
 
-/// Calls again while the peer is unavailable, within the deadline. For reads, and for mutations that carry a request id.
-pub async fn repeat<T, F>(deadline: Deadline, mut call: impl FnMut() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    let mut pause = Duration::from_millis(20);
-    for _ in 1..TRIES {
-        match call().await {
-            Err(Error::Unavailable(_)) if deadline.remaining()? > pause => tokio::time::sleep(pause).await,
-            result => return result,
-        }
-        pause *= 5;
-    }
-    call().await
+/// The same request for a call that costs its caller something each time a process takes it, as a tried password does: a channel that repeats
+/// sends it again while nobody takes it, and asks no second process beside one that keeps silent.
+#[must_use]
+pub fn once<T>(mut request: Request<T>) -> Request<T> {
+    request.extensions_mut().insert(Once);
+    request
 }
 
 /// Asks identity each second what was revoked, for as long as the process serves. A replica without a database takes identity's time over with

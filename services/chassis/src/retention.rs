@@ -15,15 +15,15 @@ const PERIOD: Duration = Duration::from_secs(600);
 /// Rows of one transaction; a sweep goes on until nothing old is left.
 const PAGE: u64 = 5_000;
 
-/// What is swept, a page at a time. The journal is looked at from the first position of the partition that is written: when that is young,
-/// nothing else is read.
-const SWEEPS: [&str; 3] = [
+/// What is swept, a page at a time.
+const SWEEPS: [&str; 2] = [
     "DELETE FROM request WHERE ctid IN (SELECT ctid FROM request WHERE at < now() - interval '25 hours' ORDER BY at LIMIT $1)",
-    "DELETE FROM journal WHERE position IN (SELECT position FROM (SELECT position, at FROM journal \
-      WHERE position >= (SELECT position - position % portico_journal_size() FROM journal_head) ORDER BY position LIMIT $1) AS oldest \
-      WHERE at < now() - interval '30 days')",
     "DELETE FROM inbox_mark WHERE ctid IN (SELECT ctid FROM inbox_mark WHERE at < now() - interval '30 days' LIMIT $1)",
 ];
+/// The journal is looked at from the first position of the partition that is written: when that is young, nothing else is read.
+const SWEEP_JOURNAL: &str = "DELETE FROM journal WHERE position IN (SELECT position FROM (SELECT position, at FROM journal \
+      WHERE position >= (SELECT position - position % portico_journal_size() FROM journal_head) ORDER BY position LIMIT $1) AS oldest \
+      WHERE at < now() - interval '30 days')";
 
 pub(crate) async fn run(db: Db, stop: CancellationToken) {
     // Also of a process that never lives for a whole period.
@@ -49,18 +49,25 @@ pub(crate) async fn run(db: Db, stop: CancellationToken) {
 /// Makes room in front of the journal and removes everything that is too old; returns how many single rows that were.
 pub async fn sweep(pool: &PgPool) -> Result<u64, Error> {
     grow(pool).await?;
-    drop_partitions(pool).await?;
     let mut removed = 0;
     for sql in SWEEPS {
-        loop {
-            let gone = sqlx::query(sql).bind(i64::try_from(PAGE).unwrap_or(i64::MAX)).execute(pool).await?.rows_affected();
-            removed += gone;
-            if gone < PAGE {
-                break;
-            }
+        removed += sweep_by(pool, sql).await?;
+    }
+    // Who reads the whole journal holds this up, and only this; older positions go before newer ones.
+    drop_partitions(pool).await?;
+    removed += sweep_by(pool, SWEEP_JOURNAL).await?;
+    Ok(removed)
+}
+
+async fn sweep_by(pool: &PgPool, sql: &'static str) -> Result<u64, Error> {
+    let mut removed = 0;
+    loop {
+        let gone = sqlx::query(sql).bind(i64::try_from(PAGE).unwrap_or(i64::MAX)).execute(pool).await?.rows_affected();
+        removed += gone;
+        if gone < PAGE {
+            return Ok(removed);
         }
     }
-    Ok(removed)
 }
 
 /// Sees to it that the journal has partitions for what comes.

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
 pub mod clamd;
+mod permissions;
+mod producer;
 pub mod s3;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tonic::Request;
 use uuid::Uuid;
 
+pub use self::permissions::check_permissions;
+pub use self::producer::{Mood, Producer, serve};
 use crate::auth::{Keys, Organization, Person, Revocations, Role, Tokens, Visibility};
 use crate::clock::Clock;
 use crate::config::{Common, Secret};

@@ -1,5 +1,6 @@
 //! The gRPC clients of the other services, in the gateway's name: one channel each, and one for large mails. Reads, and mutations because
-//! they carry a request id, are sent again while nobody answers them; large mails are not.
+//! they carry a request id, are sent again while nobody answers them; large mails are not, and a tried password ([`chassis::peers::once`]) goes to
+//! no second process while a first one is at it.
 
 use chassis::peers::{PeerChannel, Peers};
 use portico_proto::community::v1 as community;

@@ -121,7 +121,7 @@ fn sweep_staging(boot: &Boot<Config>, state: &AppState) {
                 () = stop.cancelled() => return,
             }
             let before = state.clock().now() - STAGED;
-            match state.blobs().sweep("staging", before, |_| false).await {
+            match state.blobs().sweep("staging", before).await {
                 Ok(0) => {}
                 Ok(swept) => tracing::info!(swept, "uploads that nobody claimed were deleted"),
                 Err(error) => tracing::warn!(%error, "staging was not swept"),

@@ -1,6 +1,7 @@
 //! A new secret for a browser session whose owner has just proven who they are again (S19): the cookie from before is worth nothing afterwards.
 
 use axum::http::HeaderValue;
+use chassis::peers::once;
 use portico_proto::identity::v1 as identity;
 
 use crate::call::Call;
@@ -11,13 +12,13 @@ pub async fn after_password_change(call: &Call, password: &str) -> Vec<HeaderVal
     let Some(person) = call.caller.as_person().filter(|_| call.browser.is_some()) else { return Vec::new() };
     // The change has made the token of this call void.
     let anew = call.without_token();
-    let request = anew.grpc(identity::LoginRequest {
+    let request = once(anew.grpc(identity::LoginRequest {
         portal: call.portal(),
         request_id: call.state.random().uuid(call.state.clock().now()).to_string(),
         email: person.email.clone(),
         password: password.to_owned(),
         client: Some(call.client(true)),
-    });
+    }));
     let answer = call.clients().sessions().login(request).await;
     call.forget_session();
     match answer {

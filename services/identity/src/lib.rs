@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use portico_chassis::foundation::Foundation;
 use portico_chassis::run::{Boot, Phase, Running};
-use portico_chassis::{events, inbox, operations, timers};
+use portico_chassis::{chore, events, inbox, operations, timers};
 
 use api::inbox::Tickets;
 use app::clients::Clients;
@@ -49,7 +49,10 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
     let follower = app.clone();
     boot.tasks.spawn_vital(Phase::Serve, "revocations", move |stop| follower.follow_revocations(stop));
     let sweeper = app.clone();
-    boot.tasks.spawn_vital(Phase::Intake, "sweep", move |stop| sweeper.sweep(SWEEP, stop));
+    chore::start(&boot, &foundation.db, "sweeper", SWEEP, move |_| {
+        let (db, now) = (sweeper.db.clone(), sweeper.clock.now());
+        async move { store::sweep::sweep(db.system(), now).await.map(drop) }
+    });
     let operations = operations::serve(&boot).await?;
     let grpc = api::server(app, foundation.pager.clone())
         .permit(events::PERMISSIONS)

@@ -1,5 +1,5 @@
 // The running stack: its status, a portal of a test's own, its people, and caught mail.
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -73,7 +73,7 @@ export function mails(address, kind) {
     const head = raw.slice(0, raw.search(/\r?\n\r?\n/)).replace(/\r?\n[ \t]+/g, " ");
     const header = (key) => head.match(new RegExp(`^${key}: (.*)$`, "im"))?.[1].trim() ?? "";
     if (!header("To").toLowerCase().includes(address.toLowerCase()) || header("X-Portico-Kind") !== kind) continue;
-    found.push({ name, ticket: header("X-Portico-Ticket"), text: decoded(raw) });
+    found.push({ name, ticket: header("X-Portico-Ticket"), replyTo: header("Reply-To").match(/[^<\s]+@[^>\s]+/)?.[0] ?? "", text: decoded(raw) });
   }
   return found;
 }
@@ -97,6 +97,7 @@ export class Portal {
     portal.slug = `b${randomBytes(5).toString("hex")}`;
     const operator = new Api("", status.operator_token);
     const made = await operator.post("/api/v1/portals", { slug: portal.slug, title: `Help ${portal.slug}`, profile, admin_email: portal.address("admin") });
+    portal.secret = made.inbound_secret;
     portal.guest = new Api(portal.slug);
     const session = await portal.guest.post("auth/register", { token: made.invitation.url.split("/").pop(), password: PASSWORD, name: "Ada Admin" });
     portal.admin = new Api(portal.slug, session.access_token);
@@ -108,6 +109,20 @@ export class Portal {
   get url() { return `${status.public}/portal/${this.slug}`; }
   get desk() { return `${status.public}/desk/${this.slug}`; }
   address(name) { return `${name}@${this.slug}.test`; }
+
+  // Hands a mail to the inbound door as a mail provider does; proven: its sender is who it says. Answers its Message-ID once it is worked off.
+  async inbound({ from, to, subject, body, proven = true }) {
+    const id = `${randomBytes(8).toString("hex")}@mail.test`;
+    const head = [`Authentication-Results: mx.portico.test; dmarc=${proven ? "pass" : "fail"} header.from=${from.split("@")[1]}`, `From: ${from}`, `To: ${to}`, `Subject: ${subject}`, `Message-ID: <${id}>`];
+    const raw = `${head.join("\r\n")}\r\n\r\n${body}\r\n`;
+    const at = String(Math.floor(Date.now() / 1000));
+    const signature = `sha256=${createHmac("sha256", this.secret).update(`${at}.${raw}`).digest("hex")}`;
+    const headers = { "content-type": "message/rfc822", "x-portico-timestamp": at, "x-portico-signature": signature };
+    const answer = await fetch(`${this.guest.base}/inbound-email`, { method: "POST", headers, body: raw });
+    if (answer.status !== 202) throw new Error(`the inbound door answered ${answer.status}: ${await answer.text()}`);
+    await until("the mail to be worked off", async () => (await this.admin.get(`inbound-email/${id}`)).state !== "queued");
+    return id;
+  }
 
   async person(name, role = "customer", more = {}) {
     const email = this.address(name);

@@ -1,7 +1,7 @@
 // Story 3: answering (LC-2 to LC-18, CO-1 to CO-5, CF-1 to CF-9, NE-1 to NE-4).
 import { expect, test } from "@playwright/test";
-import { accessible, fits, signIn, watch } from "../lib/page.js";
-import { Portal, mail } from "../lib/stack.js";
+import { accessible, fits, picture, signIn, watch } from "../lib/page.js";
+import { Portal, mail, until } from "../lib/stack.js";
 
 const scripts = (info) => info.project.name === "scripts";
 
@@ -202,4 +202,63 @@ test("the agent works in the desk", async ({ page }, info) => {
   await mail(alice.email, "ticket_update", ticket.number);
   expect((await alice.get(`tickets/${ticket.number}`)).status, info.title).toBe("assigned");
   seen.calm();
+});
+
+test("the team decides about answers that only a person can let in", async ({ page }, info) => {
+  const portal = await Portal.create();
+  const [alice, agnes] = [await portal.person("alice"), await portal.person("agnes", "agent")];
+  const { number } = await alice.post("tickets", { subject: "Boiler", description: "Cold." });
+  const { replyTo } = await mail(alice.email, "receipt", number);
+  await signIn(page, portal, agnes.email);
+  await page.goto(`${portal.desk}/mail`);
+  await expect(page.getByRole("main")).toContainText("No mail waits for you");
+  for (const subject of ["Re: Boiler", "Re: Keys"]) await portal.inbound({ from: portal.address("at-home"), to: replyTo, subject, body: `Text of ${subject}.` });
+  await shows(page, `${portal.url}/notifications`, `wants to join ${number}`);
+  await page.getByRole("link", { name: /wants to join/ }).first().click();
+  await expect(page).toHaveURL(`${portal.desk}/mail`);
+  await expect(page.locator("#queues a[aria-current]")).toHaveText(/Mail to check\s*2/);
+  if (scripts(info)) { await accessible(page, "mail to check"); await fits(page, [320, 375, 1280]); await picture(page, "desk-mail-claims"); }
+  await page.getByRole("button", { name: "Accept: Re: Boiler" }).click();
+  await expect(page.getByRole("status").first()).toContainText(`Added to ${number}`);
+  await page.getByRole("button", { name: "Drop: Re: Keys" }).click();
+  await expect(page.getByRole("main")).toContainText("No mail waits for you");
+  const timeline = JSON.stringify(await alice.get(`tickets/${number}/timeline`));
+  expect(timeline).toContain("Text of Re: Boiler.");
+  expect(timeline).not.toContain("Text of Re: Keys.");
+  await page.context().clearCookies();
+  await signIn(page, portal, alice.email);
+  expect((await page.goto(`${portal.desk}/mail`)).status()).toBe(404);
+});
+
+// LC-10, LC-11, CF-6, NE-4, NE-10: what moves without anybody at a page.
+test("an answer by mail goes on with the request; silence is reminded, resolves and closes it", async ({ page }, info) => {
+  test.slow();
+  const portal = await Portal.create();
+  await portal.admin.patch("settings", { timers: { waiting_reminder_seconds: [2], auto_resolve_seconds: 6, close_reminder_seconds: 2, auto_close_seconds: 5 } });
+  const [alice, agnes] = [await portal.person("alice"), await portal.person("agnes", "agent")];
+  await signIn(page, portal, alice.email);
+  const { number } = await alice.post("tickets", { subject: "Lights stay on", description: "All night." });
+  const url = `${portal.url}/requests/${number}`;
+  await agnes.post(`tickets/${number}/comments`, { body: "On which floor?", status: "waiting_customer" });
+
+  // She answers the mail that brought the question.
+  const asked = await mail(alice.email, "ticket_update", number);
+  await portal.inbound({ from: alice.email, to: asked.replyTo, subject: `Re: ${number}`, body: "On the second." });
+  await shows(page, url, "On the second.");
+  await expect(page.locator("#thread")).toContainText("by e-mail");
+
+  // Then she says nothing. The change of the settings reaches every process within two seconds; the second question is asked after it.
+  await until("the timers are short", async () => {
+    await agnes.post(`tickets/${number}/comments`, { body: "Still?", status: "assigned" });
+    await agnes.post(`tickets/${number}/comments`, { body: "Is it still on?", status: "waiting_customer" });
+    return (await alice.get(`tickets/${number}`)).due.some(({ at }) => new Date(at) - Date.now() < 60_000);
+  });
+  await shows(page, url, "Is it still on?");
+  for (const kind of ["waiting_reminder", "auto_resolved", "closed"]) await mail(alice.email, kind, number);
+  await expect(async () => {
+    await page.goto(url);
+    await expect(page.locator("#case-status")).toContainText("Closed", { timeout: 1_000 });
+    await expect(page.locator("#facts")).toContainText("Since it was closed", { timeout: 1_000 });
+  }).toPass({ timeout: 40_000 });
+  if (scripts(info)) await accessible(page, "a request that timers closed");
 });

@@ -45,7 +45,7 @@ test("an article, a topic and a request of the demo", async ({ page }) => {
   await sound(page, new URL(request, status.public).href, "customer-request");
 });
 
-const teamPages = ["/articles", "/articles/new", "/announcements", "/announcements/new", "/moderation", "/admin/people", "/admin/catalog", "/admin/settings"];
+const teamPages = ["/mail", "/mail?state=quarantined", "/articles", "/articles/new", "/announcements", "/announcements/new", "/moderation", "/admin/people", "/admin/catalog", "/admin/settings"];
 for (const path of teamPages) {
   test(`the team at ${path}`, async ({ page }) => {
     await signIn(page, demo, "admin@demo.test", DEMO_PASSWORD);

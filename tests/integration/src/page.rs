@@ -60,6 +60,13 @@ impl Browser {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// The main part of a page, which must be there.
+    pub async fn main(&mut self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", text(&answer));
+        main_part(&text(&answer)).to_owned()
+    }
+
     /// Opens the page where requests are made.
     pub async fn new_request(&mut self) -> String {
         text(&self.get("/requests/new").await)
@@ -106,7 +113,7 @@ pub fn text(answer: &Answer) -> String {
 
 /// The hidden fields of the forms in `main`: `_csrf`, `_key`, captcha tokens, upload tickets.
 fn hidden(html: &str) -> Vec<(String, String)> {
-    let main = html.split_once("<main").map_or(html, |(_, main)| main).split("</main>").next().unwrap_or_default();
+    let main = main_part(html);
     let mut fields: Vec<(String, String)> = Vec::new();
     for tag in main.split("<input ").skip(1).map(|rest| rest.split('>').next().unwrap_or_default()) {
         let kept = tag.contains("type=\"hidden\"") || (tag.contains("type=\"checkbox\"") && tag.contains(" checked"));
@@ -124,9 +131,28 @@ pub fn attribute(tag: &str, name: &str) -> String {
     tag.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default().to_owned()
 }
 
+/// Where the first link with this label leads, as [`Browser::get`] takes it.
+#[track_caller]
+pub fn link(html: &str, label: &str) -> String {
+    let (before, _) = html.split_once(&format!(">{label}</a>")).unwrap_or_else(|| panic!("there is no link {label:?} in {html}"));
+    let href = before.rsplit_once("href=\"").and_then(|(_, rest)| rest.split('"').next()).expect("a link leads somewhere");
+    format!("/{}", href.replace("&#38;", "&").replace("&amp;", "&"))
+}
+
+/// What stands between `<main>` and its end.
+pub fn main_part(html: &str) -> &str {
+    html.split_once("<main").map_or(html, |(_, main)| main).split("</main>").next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_is_followed_as_it_stands() {
+        let html = r#"<a href="/portal/x/a">A</a> <a class="b" href="/portal/x/search?q=1&#38;type=b">B</a>"#;
+        assert_eq!(link(html, "B"), "//portal/x/search?q=1&type=b");
+    }
 
     #[test]
     fn hidden_fields_of_the_main_part_are_read_once() {

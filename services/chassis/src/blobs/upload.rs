@@ -52,6 +52,21 @@ impl Upload {
         if good { Ok(upload) } else { Err(unusable()) }
     }
 
+    /// The tickets of one request, each as [`Self::read`] reads it; more than `most` are `too_many`.
+    pub fn read_all(
+        tickets: &[String],
+        most: usize,
+        keys: &Keys,
+        portal: &PortalId,
+        uploader: &str,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Self>, Error> {
+        if tickets.len() > most {
+            return Err(Error::invalid("uploads", "too_many", format!("At most {most} files at once.")));
+        }
+        tickets.iter().map(|ticket| Self::read(ticket, keys, portal, uploader, now)).collect()
+    }
+
     /// Where the gateway put it.
     pub fn staged(&self) -> String {
         format!("staging/{}", self.id)

@@ -1,7 +1,9 @@
 //! A call that is sent again while nobody answers it: at once when a process is not there, and to a second process when the first one keeps
 //! silent. Every mutation carries a request id and so takes effect once. When both are at it, only the one whose effect it is can say so: a
-//! refusal of the other, which finds the way taken (an upload used, a limit reached), waits for it.
+//! refusal of the other, which finds the way taken (an upload used, a limit reached), waits for it. What costs something even when it is refused
+//! ([`super::once`]) is left to the first.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,10 @@ const SILENCE: Duration = Duration::from_secs(2);
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// Second processes that are asked at once, so that a slow service does not get its work doubled.
 const SECONDS_AT_ONCE: usize = 32;
+
+/// Marks a request that one process is asked at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Once;
 
 type Answer = Result<http::Response<Body>, tonic::transport::Error>;
 
@@ -58,21 +64,20 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
         Err(status) => return Ok(status.into_http()),
     };
     let deadline = deadline(&parts);
+    let may_double = replicas.several() && parts.extensions.get::<Once>().is_none();
     let mut running: FuturesUnordered<BoxFuture<'_, (Replica, Answer)>> = FuturesUnordered::new();
     let ask = |replica: Replica| -> BoxFuture<'_, (Replica, Answer)> {
         let request = copy(&parts, &body, deadline);
         Box::pin(async move { (replica, send(replicas, replica, request).await) })
     };
-    let mut last = replicas.next(None);
+    let (mut last, mut sent, mut pause) = (replicas.next(None), 1, Duration::from_millis(20));
     running.push(ask(last));
-    let (mut sent, mut pause) = (1, Duration::from_millis(20));
-    let silence = tokio::time::sleep(SILENCE);
-    tokio::pin!(silence);
+    let mut silence = pin!(tokio::time::sleep(SILENCE));
     let mut second = None;
     loop {
         let (replica, answer) = tokio::select! {
             Some(answered) = running.next() => answered,
-            () = &mut silence, if second.is_none() && replicas.several() => {
+            () = &mut silence, if second.is_none() && may_double => {
                 second = repeats.clone().try_acquire_owned().ok();
                 if second.is_some() {
                     replicas.rest(last);

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use crate::common::Replica;
 use portico_chassis::config::NoConfig;
 use portico_chassis::deadline::Deadline;
-use portico_chassis::peers::{PeerChannel, Peers, own};
-use portico_chassis::testing::Stage;
+use portico_chassis::peers::{PeerChannel, Peers, once, own};
+use portico_chassis::testing::{Mood, Producer, Stage, serve};
 use portico_proto::events::v1::GetHeadRequest;
 use portico_proto::events::v1::events_service_client::EventsServiceClient;
 use tokio::net::TcpListener;
-use tonic::Code;
+use tonic::service::Routes;
+use tonic::{Code, Request};
 
 /// The channel of another service to processes at these addresses.
 async fn channel(stage: &mut Stage, addresses: &[SocketAddr]) -> PeerChannel {
@@ -22,8 +23,15 @@ async fn channel(stage: &mut Stage, addresses: &[SocketAddr]) -> PeerChannel {
     Peers::new(&boot).unwrap().channel("tickets").unwrap()
 }
 
+fn question() -> Request<GetHeadRequest> {
+    own(GetHeadRequest::default(), Deadline::default()).unwrap()
+}
+
 async fn ask(channel: &PeerChannel) -> Result<(), Code> {
-    let request = own(GetHeadRequest::default(), Deadline::default()).unwrap();
+    send(channel, question()).await
+}
+
+async fn send(channel: &PeerChannel, request: Request<GetHeadRequest>) -> Result<(), Code> {
     let answer = EventsServiceClient::new(channel.clone()).get_head(request).await;
     // The guard lets the gateway ask for this; what it answers is no matter here.
     answer.map(|_| ()).map_err(|status| status.code())
@@ -76,5 +84,67 @@ async fn when_nobody_is_there_the_refusal_comes_at_once() {
     let begun = Instant::now();
     assert_eq!(ask(&repeating).await, Err(Code::Unavailable));
     assert!(begun.elapsed() < Duration::from_secs(3));
+    stage.clear().await;
+}
+
+/// Two processes at one channel whose calls are repeated: the one that is asked first, in this mood, and the one that may be asked then.
+async fn pair(stage: &mut Stage, mood: Mood) -> (PeerChannel, Producer, Producer) {
+    let (first, second) = (Producer::new("tickets"), Producer::new("tickets"));
+    first.turn(mood);
+    let addresses = [serve(Routes::new(first.service())).await, serve(Routes::new(second.service())).await];
+    (channel(stage, &addresses).await.repeating(), first, second)
+}
+
+/// What becomes of a call whose first process keeps silent and turns to `then` when the second one refuses; and how long that took from then
+/// on.
+async fn after_a_refusal(code: Code, then: Mood) -> (Result<(), Code>, Duration) {
+    let mut stage = Stage::new().await;
+    let (repeating, first, second) = pair(&mut stage, Mood::Silent).await;
+    second.turn(Mood::Refusing(code));
+    let turn = async {
+        second.asked(1).await;
+        assert_eq!((first.questions(), second.questions()), (1, 1));
+        first.turn(then);
+        Instant::now()
+    };
+    let (answer, turned) = tokio::join!(ask(&repeating), turn);
+    let waited = turned.elapsed();
+    stage.clear().await;
+    (answer, waited)
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_second_process_waits_for_the_first_that_has_done_it() {
+    for code in [Code::FailedPrecondition, Code::InvalidArgument] {
+        assert_eq!(after_a_refusal(code, Mood::Willing).await.0, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn when_both_processes_refuse_the_refusal_is_the_answer() {
+    let (answer, _) = after_a_refusal(Code::FailedPrecondition, Mood::Refusing(Code::InvalidArgument)).await;
+    assert!(matches!(answer, Err(Code::FailedPrecondition | Code::InvalidArgument)), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_waits_for_a_silent_process_a_second_and_no_longer() {
+    let (answer, waited) = after_a_refusal(Code::FailedPrecondition, Mood::Silent).await;
+    assert_eq!(answer, Err(Code::FailedPrecondition));
+    assert!((Duration::from_millis(500)..Duration::from_secs(3)).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test]
+async fn what_costs_something_each_time_goes_to_no_second_process_while_the_first_is_at_it() {
+    // S17: a sign-in that takes long is one try, not two.
+    let mut stage = Stage::new().await;
+    let (repeating, first, second) = pair(&mut stage, Mood::Silent).await;
+    let patience = Deadline::within(Duration::from_millis(2500));
+    assert!(send(&repeating, once(own(GetHeadRequest::default(), patience).unwrap())).await.is_err());
+    assert_eq!((first.questions(), second.questions()), (1, 0));
+
+    let gone = channel(&mut stage, &[nobody().await, serve(Routes::new(second.service())).await]).await.repeating();
+    for _ in 0..5 {
+        assert_eq!(send(&gone, once(question())).await, Ok(()), "who is not there has counted nothing");
+    }
     stage.clear().await;
 }

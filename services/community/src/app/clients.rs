@@ -4,7 +4,7 @@ use portico_chassis::auth::Role as CallerRole;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
-use portico_chassis::peers::{self, PeerChannel, Peers};
+use portico_chassis::peers::{PeerChannel, Peers, own};
 use portico_proto::common::v1 as common;
 use portico_proto::identity::v1 as wire;
 use portico_proto::identity::v1::people_service_client::PeopleServiceClient;
@@ -50,29 +50,21 @@ pub struct Identity {
 impl Identity {
     /// The client; connects when first used.
     pub fn new(peers: &Peers) -> anyhow::Result<Self> {
-        Ok(Self { people: PeopleServiceClient::new(peers.channel("identity")?) })
+        Ok(Self { people: PeopleServiceClient::new(peers.channel("identity")?.repeating()) })
     }
 
     /// Facts about people; unknown ids are left out. At most 500.
     pub async fn people(&self, portal: &PortalId, ids: &[PersonId], deadline: Deadline) -> Result<Vec<PersonFacts>, Error> {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let answer = peers::repeat(deadline, || async {
-            let message = wire::BatchGetPeopleRequest { portal: portal.to_string(), ids: ids.clone() };
-            let request = peers::own(message, deadline)?;
-            self.people.clone().batch_get_people(request).await.map_err(|status| Error::from_status(&status))
-        })
-        .await?;
+        let request = own(wire::BatchGetPeopleRequest { portal: portal.to_string(), ids }, deadline)?;
+        let answer = self.people.clone().batch_get_people(request).await.map_err(|status| Error::from_status(&status))?;
         answer.into_inner().people.into_iter().map(facts).collect()
     }
 
     /// The person of an address, if there is one.
     pub async fn person_of(&self, portal: &PortalId, email: &str, deadline: Deadline) -> Result<Option<PersonFacts>, Error> {
-        let answer = peers::repeat(deadline, || async {
-            let message = wire::FindPeopleByEmailRequest { portal: portal.to_string(), emails: vec![email.to_owned()] };
-            let request = peers::own(message, deadline)?;
-            self.people.clone().find_people_by_email(request).await.map_err(|status| Error::from_status(&status))
-        })
-        .await?;
+        let request = own(wire::FindPeopleByEmailRequest { portal: portal.to_string(), emails: vec![email.to_owned()] }, deadline)?;
+        let answer = self.people.clone().find_people_by_email(request).await.map_err(|status| Error::from_status(&status))?;
         answer.into_inner().people.into_iter().next().map(facts).transpose()
     }
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portico_chassis::blobs::Blobs;
-use portico_chassis::clock::Clock;
 use portico_chassis::db::Db;
 use portico_chassis::error::Error;
 use portico_chassis::run::Boot;
 use portico_chassis::scan::{Quarantine, Verdict};
 use portico_chassis::uuid::Uuid;
 use portico_chassis::{chore, scan};
+use sqlx::PgPool;
+use time::OffsetDateTime;
 
 use super::attachment;
 use crate::config::Config;
@@ -20,15 +21,12 @@ use crate::store;
 
 /// How often old rows and objects without a row are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// An object without a row is left alone for this long: its entry may be on its way, and in a folder it is as old as its upload, which may be
-/// claimed for a day.
-const GRACE: time::Duration = time::Duration::days(3);
 
 /// Starts both, each on one replica at a time; they end with the intake.
 pub fn start(boot: &Boot<Config>, db: &Db, blobs: &Blobs) {
     scan::start(boot, db, blobs, boot.config.scanner.clone(), Files { db: db.clone() });
-    let sweeper = Sweeper { db: db.clone(), blobs: blobs.clone(), clock: boot.clock.clone() };
-    chore::start(boot, db, "sweeper", SWEEP_EVERY, move |_| sweeper.clone().sweep());
+    let (pool, blobs, clock) = (db.system().clone(), blobs.clone(), boot.clock.clone());
+    chore::start(boot, db, "sweeper", SWEEP_EVERY, move |_| sweep(pool.clone(), blobs.clone(), clock.now()));
 }
 
 struct Files {
@@ -54,21 +52,7 @@ impl Quarantine for Files {
     }
 }
 
-#[derive(Clone)]
-struct Sweeper {
-    db: Db,
-    blobs: Blobs,
-    clock: Clock,
-}
-
-impl Sweeper {
-    async fn sweep(self) -> Result<(), Error> {
-        let now = self.clock.now();
-        store::housekeeping::sweep(self.db.system(), now).await?;
-        let known = store::scan::all(self.db.system()).await?;
-        let has_row =
-            |path: &str| path.rsplit('/').next().and_then(|name| Uuid::try_parse(name).ok()).is_some_and(|id| known.contains(&id));
-        self.blobs.sweep("community", now - GRACE, has_row).await?;
-        Ok(())
-    }
+async fn sweep(pool: PgPool, blobs: Blobs, now: OffsetDateTime) -> Result<(), Error> {
+    store::housekeeping::sweep(&pool, now).await?;
+    blobs.sweep_lost("community", now, |ids| store::scan::known(&pool, ids)).await.map(drop)
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use portico_chassis::blobs::Claimed;
 use portico_chassis::error::Error;
 use portico_chassis::journal::RequestKey;
 use time::OffsetDateTime;
 
 use super::Community;
 use super::asker::{Asker, Writer};
-use super::attachment::Claimed;
 use super::clients::PersonFacts;
 use super::entity::Render;
 use crate::domain::forum::Forum;

@@ -6,7 +6,6 @@ use portico_chassis::page::First;
 
 use super::Community;
 use super::asker::Asker;
-use super::attachment::Claimed;
 use super::entity::Render;
 use super::topic::PlainCommand;
 use crate::domain::ids::{PostId, TopicId};
@@ -78,12 +77,13 @@ impl Community {
         let now = self.clock.now();
         self.keep_pace(&mut conn, asker, writer.actor.id, Written::Posts, now).await?;
         drop(conn);
-        let claimed = if wish.problems.is_empty() { self.claim(asker, &wish.uploads, now).await? } else { Claimed::default() };
+        let (attachments, claimed) =
+            if wish.problems.is_empty() { self.claim(asker, &wish.uploads, now).await? } else { Default::default() };
         let id = PostId::new(self.random.uuid(now));
-        let command = Command::AddPost(NewPost { id, body: wish.body, attachments: claimed.attachments.clone() });
+        let command = Command::AddPost(NewPost { id, body: wish.body, attachments });
         let plain = PlainCommand { id: wish.topic, etag: None, request, problems: wish.problems, command, render };
-        let answer = self.ask(asker, writer, plain, claimed.claims.clone()).await?;
-        self.settle(&claimed).await;
+        let answer = self.ask(asker, writer, plain, claimed.claims()).await?;
+        self.blobs.settle(&claimed).await;
         Ok(answer)
     }
 

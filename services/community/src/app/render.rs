@@ -146,7 +146,7 @@ fn bell(kind: NoticeKind, head: &TopicHead, post: PostView, noticed: &Noticed, t
         author: post.author.name,
         body: post.body,
         action: "Read the topic",
-        path: format!("/community/t/{}-{slug}#post-{}", head.id, post.number),
+        path: format!("/community/t/{}-{slug}?post={n}#post-{n}", head.id, n = post.number),
         topic: head.id,
         at: noticed.at,
     }

@@ -1,5 +1,6 @@
 //! Topics: lists, pages, drafts, publishing, edits, votes, follows.
 
+use portico_chassis::blobs::{Claimed, unusable};
 use portico_chassis::db::PortalConn;
 use portico_chassis::entity::Asked;
 use portico_chassis::error::Error;
@@ -7,7 +8,6 @@ use portico_chassis::journal::{Claim, Entry, Outcome, Replay, RequestKey, replay
 
 use super::Community;
 use super::asker::{Asker, Writer};
-use super::attachment::Claimed;
 use super::entity::{Render, TopicCommand, with_problems};
 use super::forum;
 use crate::domain::forum::ForumRef;
@@ -155,8 +155,8 @@ impl Community {
         // Decided once without files, so that nothing is copied for a request that is refused anyway.
         let decide = |creation: Creation| topic::decide(None, &writer.actor, now, Command::Create(creation));
         with_problems(decide(creation.clone()), &problems)?;
-        let claimed = self.claim(asker, &wish.uploads, now).await?;
-        let events = decide(Creation { attachments: claimed.attachments.clone(), ..creation })?;
+        let (attachments, claimed) = self.claim(asker, &wish.uploads, now).await?;
+        let events = decide(Creation { attachments, ..creation })?;
         let events = events.into_iter().map(|event| (event, now)).collect();
         let (_, entry) = self.topics.aggregate().entry(&asker.portal, None, &writer, events, render)?;
         let entry = entry.request(Some(request)).expect(store::events::TOPIC, id, 0);
@@ -164,15 +164,15 @@ impl Community {
     }
 
     pub(super) async fn append_new(&self, asker: &Asker, mut entry: Entry<Write>, claimed: Claimed) -> Result<Vec<u8>, Error> {
-        entry.claims.clone_from(&claimed.claims);
+        entry.claims = claimed.claims();
         match self.journal.append_one(entry, asker.deadline).await? {
             Outcome::Committed(committed) => {
-                self.settle(&claimed).await;
+                self.blobs.settle(&claimed).await;
                 Ok(committed.answer)
             }
             Outcome::Replayed(answer) => Ok(answer),
             Outcome::KeyReused => Err(Error::KeyReused),
-            Outcome::ClaimTaken { .. } => Err(portico_chassis::blobs::unusable()),
+            Outcome::ClaimTaken { .. } => Err(unusable()),
             Outcome::VersionConflict => Err(Error::internal("a new topic has the id of an old one")),
         }
     }
@@ -193,7 +193,7 @@ impl Community {
             Some(key) => Some(wished_forum(&mut conn, asker, key, &mut problems).await?),
         };
         drop(conn);
-        let claimed = if problems.is_empty() { self.claim(asker, &wish.uploads, now).await? } else { Claimed::default() };
+        let (add, claimed) = if problems.is_empty() { self.claim(asker, &wish.uploads, now).await? } else { Default::default() };
         let update = Update {
             kind: wish.kind,
             title: wish.title,
@@ -201,14 +201,14 @@ impl Community {
             forum,
             tags: wish.tags,
             notify: wish.notify,
-            add: claimed.attachments.clone(),
+            add,
             remove: wish.remove,
             draft: wish.draft,
             allowance,
         };
         let command = PlainCommand { id: wish.id, etag: wish.etag, request, problems, command: Command::Update(update), render };
-        let answer = self.ask(asker, writer, command, claimed.claims.clone()).await?;
-        self.settle(&claimed).await;
+        let answer = self.ask(asker, writer, command, claimed.claims()).await?;
+        self.blobs.settle(&claimed).await;
         Ok(answer)
     }
 

@@ -4,6 +4,8 @@ use super::ids::ForumId;
 use super::refusal::{Problem, Refusal};
 use super::text;
 
+/// Pages that stand where forums have theirs: no forum takes their address.
+const PAGES: [&str; 3] = ["new", "drafts", "t"];
 /// Forums of one portal.
 pub const FORUMS_MAX: usize = 200;
 
@@ -111,7 +113,7 @@ pub fn name_key(name: &str) -> String {
 
 fn free_slug(name: &str, existing: &[Forum]) -> String {
     let wanted = text::slug(name, "forum");
-    let taken = |slug: &str| existing.iter().any(|forum| forum.slug == slug);
+    let taken = |slug: &str| PAGES.contains(&slug) || existing.iter().any(|forum| forum.slug == slug);
     if !taken(&wanted) {
         return wanted;
     }
@@ -176,6 +178,15 @@ mod tests {
         let tree = [forum(1, "A", None, Audience::Public), forum(2, "Tips", Some(1), Audience::Public)];
         assert_eq!(create(wish("TIPS", Some(1)), &tree), Err(Refusal::NameTaken));
         assert_eq!(create(wish("Tips", None), &tree).unwrap().slug, "tips-2");
+    }
+
+    #[test]
+    fn a_forum_never_takes_the_address_of_a_page() {
+        for (name, slug) in [("New", "new-2"), ("Drafts!", "drafts-2"), ("T", "t-2"), ("News", "news")] {
+            assert_eq!(create(wish(name, None), &[]).unwrap().slug, slug);
+        }
+        let second = Forum { slug: "new-2".into(), ..forum(1, "Elsewhere", None, Audience::Public) };
+        assert_eq!(create(wish("New", None), &[second]).unwrap().slug, "new-3");
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Files that wait for the scanner, and files that are there at all.
 
-use std::collections::HashSet;
-
 use portico_chassis::error::Error;
 use portico_chassis::uuid::Uuid;
 use sqlx::PgPool;
@@ -29,7 +27,7 @@ pub async fn set(pool: &PgPool, id: AttachmentId, state: ScanState) -> Result<()
     Ok(())
 }
 
-/// The ids of all files, so that objects without a row can be told.
-pub async fn all(pool: &PgPool) -> Result<HashSet<Uuid>, Error> {
-    Ok(sqlx::query_scalar("SELECT id FROM attachment").fetch_all(pool).await?.into_iter().collect())
+/// Which of these files there are, so that objects without a row can be told.
+pub async fn known(pool: &PgPool, ids: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM attachment WHERE id = ANY ($1)").bind(ids).fetch_all(pool).await?)
 }

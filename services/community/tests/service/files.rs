@@ -4,6 +4,7 @@ use portico_chassis::auth::{Keys, Person};
 use portico_chassis::blobs::{Blobs, Upload};
 use portico_chassis::testing::eventually;
 use portico_chassis::uuid::Uuid;
+use portico_community::store;
 use portico_proto::common::v1::{AttachmentBlob, ScanState, UploadTicket};
 use portico_proto::community::v1 as wire;
 use portico_proto::community::v1::Audience;
@@ -56,6 +57,8 @@ async fn a_file_is_claimed_once_scanned_and_read_with_its_topic_cm_4_s51_s52_s55
     let draft = world.create(&alice(), wish.clone()).await.unwrap().into_inner();
     let file = draft.attachments[0].clone();
     assert_eq!((file.name.as_str(), file.size, file.state()), ("log.txt", 11, ScanState::Quarantined));
+    let row = file.id.parse().unwrap();
+    assert_eq!(store::scan::known(world.db.system(), vec![row, Uuid::nil()]).await.unwrap(), [row], "for the sweep");
     assert_eq!(world.create(&alice(), wish).await.unwrap().into_inner().id, draft.id, "the same request is free");
     let second = wire::CreateTopicRequest { uploads: vec![ticket], ..topic("Again", &forum.slug) };
     assert_eq!(wrong_fields(world.create(&alice(), second).await)[0].0, "uploads");

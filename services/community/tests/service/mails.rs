@@ -149,7 +149,7 @@ async fn the_writer_and_followers_get_bells_for_posts_and_nobody_for_an_own_one(
     let bell = render(&world, &event, &bob().id.to_string(), "topic_post").await.unwrap().into_inner();
     assert_eq!((bell.subject.as_str(), bell.author_name.as_str()), ("Grace answered “How?”", "Grace"));
     assert_eq!((bell.body_markdown.as_str(), bell.to_address.as_str()), ("Like **this**", "bob@acme.test"));
-    assert_eq!(bell.action_path, format!("/community/t/{}-how#post-2", asked.id));
+    assert_eq!(bell.action_path, format!("/community/t/{}-how?post=2#post-2", asked.id));
     let stranger = agent().id.to_string();
     assert_eq!(code(render(&world, &event, &stranger, "topic_post").await), "not_found", "not among the recipients");
     assert_eq!(code(render(&world, &event, &bob().id.to_string(), "topic_accepted").await), "not_found");

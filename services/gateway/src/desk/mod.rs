@@ -5,6 +5,7 @@ pub mod articles;
 pub mod audience;
 pub mod catalog;
 pub mod editor_view;
+pub mod mail;
 pub mod moderation;
 pub mod people;
 pub mod queue;
@@ -28,6 +29,9 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/desk/{portal}", get(queue::page))
         .route("/desk/{portal}/", get(queue::page))
         .route("/desk/{portal}/tickets", get(queue::page))
+        .route("/desk/{portal}/mail", get(mail::page))
+        .route("/desk/{portal}/mail/accept", post(mail::accept))
+        .route("/desk/{portal}/mail/drop", post(mail::drop_claim))
         .route("/desk/{portal}/tickets/{number}", get(ticket::page))
         .route("/desk/{portal}/tickets/{number}/reply", post(ticket::reply))
         .route("/desk/{portal}/tickets/{number}/take", post(ticket::take))

@@ -6,6 +6,7 @@ use portico_proto::common::v1::PageRequest;
 use portico_proto::tickets::v1 as proto;
 use serde::Deserialize;
 
+use super::mail;
 use super::view::{Ticket, Tickets};
 use crate::error::Answer;
 use crate::portal::map;
@@ -85,16 +86,9 @@ pub async fn panes(visit: &Visit, asked: &Asked, ticket: Option<Ticket>, form: F
         page: Some(PageRequest { page_size: ROWS, page_token: asked.cursor.clone() }),
     });
     let mut tickets = visit.call.clients().tickets();
-    let (listed, counts) = tokio::join!(tickets.list_tickets(request), counts(visit));
+    let (listed, queues) = tokio::join!(tickets.list_tickets(request), queues(visit, queue.name));
     let listed = listed?.into_inner();
     let (desk, open) = (&visit.l.portal.desk, ticket.as_ref().map(|ticket| ticket.number.clone()).unwrap_or_default());
-    let tab = |(at, one): (usize, &Queue)| Tab {
-        url: format!("{desk}/tickets?queue={}", one.name),
-        label: one.label.into(),
-        count: counts.get(at).cloned().unwrap_or_default(),
-        current: one.name == queue.name,
-        icon: one.icon,
-    };
     let rows = listed.tickets.iter().map(|ticket| {
         let mut row = map::ticket::row(ticket, &format!("{desk}/tickets"), &visit.dates);
         row.current = row.number == open;
@@ -102,7 +96,7 @@ pub async fn panes(visit: &Visit, asked: &Asked, ticket: Option<Ticket>, form: F
     });
     Ok(Tickets {
         l: visit.layout("desk"),
-        queues: QUEUES.iter().enumerate().map(tab).collect(),
+        queues,
         queue: queue.name.into(),
         title: queue.label.into(),
         rows: rows.collect(),
@@ -111,6 +105,27 @@ pub async fn panes(visit: &Visit, asked: &Asked, ticket: Option<Ticket>, form: F
         ticket,
         form,
     })
+}
+
+/// All queues with their counts: those of tickets, and the mail that waits for somebody's word.
+pub async fn queues(visit: &Visit, current: &str) -> Vec<Tab> {
+    let desk = &visit.l.portal.desk;
+    let (counts, waiting) = tokio::join!(counts(visit), mail::waiting(visit));
+    let tab = |(at, one): (usize, &Queue)| Tab {
+        url: format!("{desk}/tickets?queue={}", one.name),
+        label: one.label.into(),
+        count: counts.get(at).cloned().unwrap_or_default(),
+        current: one.name == current,
+        icon: one.icon,
+    };
+    let mail = Tab {
+        url: format!("{desk}/mail"),
+        label: mail::TITLE.into(),
+        count: waiting,
+        current: current == mail::QUEUE,
+        icon: "circle-question-mark",
+    };
+    QUEUES.iter().enumerate().map(tab).chain([mail]).collect()
 }
 
 fn next(desk: &str, queue: &str, q: &str, token: &str) -> String {

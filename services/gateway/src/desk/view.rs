@@ -97,6 +97,49 @@ pub struct Ticket {
     pub etag: String,
 }
 
+/// Mail that waits for somebody's word, or could not be read.
+#[derive(Template)]
+#[template(path = "desk/mail.html")]
+pub struct MailToCheck {
+    /// The frame.
+    pub l: Layout,
+    /// Queues with their counts.
+    pub queues: Vec<Tab>,
+    /// Claims, and what was set aside.
+    pub tabs: Vec<Tab>,
+    /// Whether those are shown that were set aside.
+    pub aside: bool,
+    /// Newest first.
+    pub mails: Vec<Mail>,
+    /// The next page, or empty.
+    pub next: String,
+    /// Where this page is.
+    pub url: String,
+    /// For the buttons.
+    pub form: Form,
+}
+
+/// A mail that came in.
+#[derive(Debug, Clone, Default)]
+pub struct Mail {
+    /// Its Message-ID.
+    pub id: String,
+    /// The address in From, or empty.
+    pub from: String,
+    /// Its subject, or empty.
+    pub subject: String,
+    /// When it came.
+    pub at: When,
+    /// Why it is here.
+    pub why: String,
+    /// The number of the ticket that it wants to join, or empty.
+    pub number: String,
+    /// Where that ticket is.
+    pub ticket_url: String,
+    /// When it ends without effect; empty for what was set aside.
+    pub lapses: When,
+}
+
 /// People and invitations.
 #[derive(Template)]
 #[template(path = "desk/people.html")]

@@ -8,10 +8,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::articles::ArticleKind;
-use super::shared::Page;
+use super::shared::{Page, whole};
 use crate::call::Api;
 use crate::error::Answer;
-use crate::extract::Params;
+use crate::extract::{Limit, Params};
 use crate::query_params;
 use crate::state::AppState;
 
@@ -33,10 +33,15 @@ impl From<proto::Category> for ArticleCategory {
 }
 
 query_params! {
-    /// Which kind is counted.
+    /// Which kind is counted. The list comes whole.
     pub struct ListCategories {
         /// Both when left out.
         pub kind: Option<ArticleKind>,
+        /// Rows wanted, 1 to 100; 25 when left out.
+        #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 25)]
+        pub limit: Option<Limit>,
+        /// `next_cursor` of the page before.
+        pub cursor: Option<String>,
     }
 }
 
@@ -44,6 +49,7 @@ query_params! {
 #[utoipa::path(get, path = "/api/v1/portals/{portal}/article-categories", tag = "knowledge",
     params(("portal" = String, Path), ListCategories), responses((status = 200, body = Page<ArticleCategory>)))]
 async fn list(Api(call): Api, Params(params): Params<ListCategories>) -> Answer<Json<Page<ArticleCategory>>> {
+    whole(params.cursor.as_deref())?;
     let request =
         call.grpc(proto::ListCategoriesRequest { portal: call.portal(), kind: params.kind.map_or(0, |kind| kind.to_proto().into()) });
     let answer = call.clients().articles().list_categories(request).await?.into_inner();

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use chassis::peers::once;
 use portico_proto::identity::v1 as proto;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -178,13 +179,13 @@ async fn register(Api(call): Api, Body(body): Body<Register>) -> Answer<Response
     request_body = Login, responses((status = 200, body = SignedIn)))]
 async fn login(Api(call): Api, Body(body): Body<Login>) -> Answer<Response> {
     call.limit_credentials()?;
-    let request = call.grpc(proto::LoginRequest {
+    let request = once(call.grpc(proto::LoginRequest {
         portal: call.portal(),
         request_id: call.request_id(),
         email: body.email,
         password: body.password,
         client: Some(call.client(false)),
-    });
+    }));
     let answer = call.clients().sessions().login(request).await?.into_inner();
     let device = Call::device_cookie(&answer);
     Ok(with_device(Json(SignedIn::try_from(answer)?).into_response(), device))

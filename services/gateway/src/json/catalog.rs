@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Byline, Named, Page, created, filled, resource_by_content, text};
+use super::shared::{self, Byline, Named, Page, created, filled, resource_by_content, text};
 use crate::call::{Api, Call};
-use crate::error::{Answer, Problem};
+use crate::error::Answer;
 use crate::extract::{Body, PageParams, Params};
 use crate::json_body;
 use crate::state::AppState;
@@ -115,12 +115,9 @@ async fn fetch(call: &Call) -> Answer<proto::GetCatalogResponse> {
     Ok(call.clients().catalog().get_catalog(request).await?.into_inner())
 }
 
-/// These lists are bounded and come whole, so no cursor is ever given out.
 fn whole<T: ToSchema + From<P>, P>(params: PageParams, rows: Vec<P>) -> Answer<Json<Page<T>>> {
-    match params.cursor {
-        Some(cursor) if !cursor.is_empty() => Err(Problem::malformed("cursor", "This is not a cursor of this list.")),
-        _ => Ok(Page::new(rows, String::new())),
-    }
+    shared::whole(params.cursor.as_deref())?;
+    Ok(Page::new(rows, String::new()))
 }
 
 /// The whole catalogue. A new portal's is empty: then subject and description are all that a request needs.

@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Moment, created, filled, text};
+use super::shared::{Moment, created, filled, text, whole};
 use crate::call::Api;
 use crate::error::Answer;
-use crate::extract::Body;
+use crate::extract::{Body, PageParams, Params};
 use crate::state::AppState;
 use crate::{json_body, wire_enum};
 
@@ -114,9 +114,10 @@ json_body! {
 }
 
 /// The whole tree that the caller may read.
-#[utoipa::path(get, path = "/api/v1/portals/{portal}/forums", tag = "community", params(("portal" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/portals/{portal}/forums", tag = "community", params(("portal" = String, Path), PageParams),
     responses((status = 200, body = ForumTree)))]
-async fn list(Api(call): Api) -> Answer<Json<ForumTree>> {
+async fn list(Api(call): Api, Params(params): Params<PageParams>) -> Answer<Json<ForumTree>> {
+    whole(params.cursor.as_deref())?;
     let answer = call.clients().forums().list_forums(call.grpc(proto::ListForumsRequest { portal: call.portal() })).await?.into_inner();
     Ok(Json(ForumTree { items: answer.forums.into_iter().map(Forum::from).collect(), next_cursor: None }))
 }

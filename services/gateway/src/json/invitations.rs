@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Moment, Named, Nothing, Page, Role, Visibility, created, filled, nothing, text};
+use super::shared::{AccountRole, Moment, Named, Nothing, Page, Visibility, created, filled, nothing, text};
 use crate::call::Api;
 use crate::error::Answer;
 use crate::extract::{Body, Limit, MaybeBody, Params, page};
@@ -39,7 +39,7 @@ pub struct Invitation {
     /// Display name.
     pub name: Option<String>,
     /// What they will be.
-    pub role: Option<Role>,
+    pub role: Option<AccountRole>,
     /// The organisation they join.
     pub organization: Option<Named>,
     /// What they will see.
@@ -56,7 +56,7 @@ impl From<proto::Invitation> for Invitation {
     fn from(one: proto::Invitation) -> Self {
         Self {
             name: filled(one.name),
-            role: Role::from_proto(one.role),
+            role: AccountRole::from_proto(one.role),
             organization: Named::organization(one.organization),
             visibility: Visibility::from_proto(one.visibility),
             status: InvitationStatus::from_proto(one.status),
@@ -91,7 +91,7 @@ json_body! {
         #[schema(max_length = 120)]
         pub name: Option<String>,
         /// `customer` when left out.
-        pub role: Option<Role>,
+        pub role: Option<AccountRole>,
         /// Id of the organisation that the person joins.
         pub organization: Option<String>,
         /// As the portal's policy says when left out.

@@ -60,7 +60,7 @@ fn register_parameters(document: &mut OpenApi) {
     one::<super::articles::ArticleSort>(components);
     one::<super::topic_view::TopicType>(components);
     one::<super::topic_view::TopicSort>(components);
-    one::<super::shared::Role>(components);
+    one::<super::shared::AccountRole>(components);
     one::<super::shared::Moment>(components);
     one::<super::user::PersonStatus>(components);
     one::<super::invitations::InvitationStatus>(components);
@@ -241,6 +241,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_account_can_be_the_system() {
+        let schemas = &document()["components"]["schemas"];
+        assert_eq!(schemas["AccountRole"]["enum"], serde_json::json!(["customer", "agent", "admin"]));
+        assert!(schemas["Role"]["enum"].as_array().unwrap().contains(&"system".into()), "a byline may be the system's");
+        for (name, place) in [("CreateInvitation", "role"), ("PatchUser", "role"), ("User", "role"), ("Invitation", "role")] {
+            let role = schemas[name]["properties"][place].to_string();
+            assert!(role.contains("#/components/schemas/AccountRole"), "{name}: {role}");
+        }
+        let users = document()["paths"]["/api/v1/portals/{portal}/users"]["get"]["parameters"].to_string();
+        assert!(users.contains("AccountRole") && !users.contains("schemas/Role\""), "{users}");
     }
 
     #[test]

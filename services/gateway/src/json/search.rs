@@ -3,7 +3,7 @@
 
 use axum::Json;
 use portico_proto::knowledge::v1 as proto;
-use portico_proto::tickets::v1 as tickets;
+use portico_proto::tickets::v1::TicketHit;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,10 +14,9 @@ use crate::call::{Api, Call};
 use crate::error::Answer;
 use crate::extract::Params;
 use crate::input::{FromText, clean_text, not_one_of};
-use crate::portal::view::ui::escape;
 use crate::query_params;
 use crate::state::AppState;
-use crate::ticket_hits::{self, TicketHit};
+use crate::ticket_hits;
 
 /// Characters of a query.
 const LONGEST_QUERY: usize = 2000;
@@ -214,21 +213,18 @@ fn group(portal: &str, group: proto::SearchGroup) -> Option<SearchGroup> {
 
 /// Tickets that the caller may see, best first.
 async fn ticket_group(call: &Call, query: &str, limit: i32) -> Answer<SearchGroup> {
-    let count = tickets::CountTicketsRequest { portal: call.portal(), filters: vec![ticket_hits::filter(call, query)] };
-    let counted = async { Ok(call.clients().tickets().count_tickets(call.grpc(count)).await?.into_inner()) };
-    let (found, counted) = tokio::try_join!(ticket_hits::find(call, query, limit), counted)?;
-    let counted = counted.counts.into_iter().next().unwrap_or_default();
+    let found = ticket_hits::find(call, query, limit).await?;
     let portal = call.portal();
     let item = |hit: TicketHit| SearchItem {
         url: url(&portal, Kind::Tickets, &hit.number, ""),
-        snippet: if hit.snippet.is_empty() { escape(&format!("{} · {}", hit.number, hit.status)) } else { hit.snippet },
+        snippet: ticket_hits::snippet(&hit),
         title: hit.subject,
         score: hit.score,
         source_id: None,
         id: hit.number,
     };
     let items = found.hits.into_iter().map(item).collect();
-    Ok(SearchGroup { kind: Kind::Tickets, total: counted.count, total_capped: counted.capped, items })
+    Ok(SearchGroup { kind: Kind::Tickets, total: found.total, total_capped: found.total_capped, items })
 }
 
 fn query(q: Option<String>) -> Answer<String> {

@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::error::Problem;
+use crate::error::{Answer, Problem};
 use crate::input::{FromJson, FromText, clean_text};
 use crate::{json_body, wire_enum};
 
@@ -85,7 +85,7 @@ impl PartialSchema for Moment {
 impl ToSchema for Moment {}
 
 wire_enum! {
-    /// What a person may be.
+    /// What somebody was who did something.
     pub enum Role : common::Role {
         /// Asks.
         Customer = "customer" <=> Customer,
@@ -95,6 +95,18 @@ wire_enum! {
         Admin = "admin" <=> Admin,
         /// Timers, rules and imports.
         System = "system" <=> System,
+    }
+}
+
+wire_enum! {
+    /// What an account may be.
+    pub enum AccountRole : common::Role {
+        /// Asks.
+        Customer = "customer" <=> Customer,
+        /// Answers.
+        Agent = "agent" <=> Agent,
+        /// Runs the portal.
+        Admin = "admin" <=> Admin,
     }
 }
 
@@ -117,6 +129,17 @@ wire_enum! {
         Clean = "clean" <=> Clean,
         /// Never downloadable.
         Infected = "infected" <=> Infected,
+    }
+}
+
+/// For a list that is bounded and comes whole: no cursor is ever given out.
+///
+/// # Errors
+/// 400 for any cursor.
+pub fn whole(cursor: Option<&str>) -> Answer<()> {
+    match cursor {
+        Some(cursor) if !cursor.is_empty() => Err(Problem::malformed("cursor", "This is not a cursor of this list.")),
+        _ => Ok(()),
     }
 }
 

@@ -152,7 +152,7 @@ pub struct CommentAdded {
     /// The new ticket that a comment on a closed one became.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub follow_up: Option<FollowUp>,
-    /// The ticket stays resolved: reopening it is an act of its own.
+    /// The ticket stays resolved: reopening it is an act of its own, where `actions.reopen` has it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub reopen_hint: bool,

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::http::header;
 use axum::response::Response;
+use chassis::peers::once;
 use portico_proto::identity::v1 as proto;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Moment, Named, Page, Role, Visibility, nothing, resource, tagged};
+use super::shared::{AccountRole, Moment, Named, Page, Visibility, nothing, resource, tagged};
 use crate::call::{Api, Call};
 use crate::error::Answer;
 use crate::extract::{Body, PageParams, Params};
@@ -47,7 +48,7 @@ pub struct User {
     /// Mail address.
     pub email: String,
     /// What they may be.
-    pub role: Option<Role>,
+    pub role: Option<AccountRole>,
     /// Whether they may act.
     pub status: Option<PersonStatus>,
     /// Who keeps the password.
@@ -65,7 +66,7 @@ pub struct User {
 impl From<proto::User> for User {
     fn from(user: proto::User) -> Self {
         Self {
-            role: Role::from_proto(user.role),
+            role: AccountRole::from_proto(user.role),
             status: PersonStatus::from_proto(user.status),
             origin: Origin::from_proto(user.origin),
             organization: Named::organization(user.organization),
@@ -178,12 +179,12 @@ async fn patch(Api(call): Api, Body(body): Body<PatchMe>) -> Answer<Response> {
 async fn password(Api(call): Api, Body(body): Body<ChangePassword>) -> Answer<Response> {
     call.limit_credentials()?;
     let new = body.new;
-    let request = call.grpc(proto::ChangePasswordRequest {
+    let request = once(call.grpc(proto::ChangePasswordRequest {
         portal: call.portal(),
         request_id: call.request_id(),
         current: body.current,
         new: new.clone(),
-    });
+    }));
     call.clients().people().change_password(request).await?;
     let mut response = nothing();
     for cookie in renewal::after_password_change(&call, &new).await {

@@ -6,7 +6,7 @@ use portico_proto::identity::v1 as proto;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::shared::{Page, Role, resource, tagged, text};
+use super::shared::{AccountRole, Page, resource, tagged, text};
 use super::user::{PersonStatus, User};
 use crate::call::Api;
 use crate::error::Answer;
@@ -21,7 +21,7 @@ query_params! {
         #[param(max_length = 100)]
         pub q: Option<String>,
         /// By role.
-        pub role: Option<Role>,
+        pub role: Option<AccountRole>,
         /// By status.
         pub status: Option<PersonStatus>,
         /// Id of an organisation.
@@ -41,7 +41,7 @@ json_body! {
         #[schema(min_length = 1, max_length = 120)]
         pub name: Option<String>,
         /// Administrators only.
-        pub role: Option<Role>,
+        pub role: Option<AccountRole>,
         /// Administrators only; suspending ends sessions, tokens and links.
         pub status: Option<PersonStatus>,
     }

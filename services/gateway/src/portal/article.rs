@@ -18,6 +18,9 @@ use super::view::ui::{Crumb, SafeHtml, Tab};
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
+/// Comments of a page: the newest, so that whoever writes one sees it.
+const COMMENTS: i32 = 100;
+
 /// Which kind, and where a list goes on.
 #[derive(Debug, Default, Deserialize)]
 pub struct Asked {
@@ -162,7 +165,7 @@ async fn read(visit: &Visit, slug: &str, count_view: bool) -> Answer<proto::Arti
 }
 
 async fn shown(visit: Visit, form: Form, article: proto::Article, from: &str) -> Answer<Article> {
-    let ((comments, later), related) = tokio::join!(comments(&visit, &article.slug, from), related(&visit, &article));
+    let ((comments, earlier), related) = tokio::join!(comments(&visit, &article.slug, from), related(&visit, &article));
     let faq = article.kind() == proto::ArticleKind::Faq;
     let me = visit.my_id();
     let (html, contents) = map::article::with_contents(&article.body_html);
@@ -175,11 +178,8 @@ async fn shown(visit: Visit, form: Form, article: proto::Article, from: &str) ->
         let url = map::article::category_url(&visit.l.portal.base, &article.category, faq);
         crumbs.push(Crumb { url, label: capital(&article.category) });
     }
-    let later = if later.is_empty() {
-        String::new()
-    } else {
-        format!("{}?comments={}#comments", map::article::url(&visit.l.portal.base, &article.slug), percent_encode(&later))
-    };
+    let url = map::article::url(&visit.l.portal.base, &article.slug);
+    let earlier = if earlier.is_empty() { String::new() } else { format!("{url}?comments={}#comments", percent_encode(&earlier)) };
     Ok(Article {
         crumbs,
         html: SafeHtml(html),
@@ -189,7 +189,8 @@ async fn shown(visit: Visit, form: Form, article: proto::Article, from: &str) ->
         files: map::person::files(&visit.l.api, &article.attachments),
         related,
         comments: comments.iter().map(|one| map::article::comment(one, &me, &visit.dates)).collect(),
-        later,
+        earlier,
+        newest: if from.is_empty() { String::new() } else { format!("{url}#comments") },
         comment_count: article.comment_count.max(i32::try_from(comments.len()).unwrap_or(0)),
         slug: article.slug,
         title: article.title,
@@ -200,13 +201,15 @@ async fn shown(visit: Visit, form: Form, article: proto::Article, from: &str) ->
     })
 }
 
-/// Comments from a place on, and where they go on; empty at the end.
-async fn comments(visit: &Visit, slug: &str, from: &str) -> (Vec<proto::ArticleComment>, String) {
-    let page = Some(portico_proto::common::v1::PageRequest { page_size: 100, page_token: from.to_owned() });
+/// The newest comments before a place, oldest first, and where older ones are; empty when there are none.
+async fn comments(visit: &Visit, slug: &str, before: &str) -> (Vec<proto::ArticleComment>, String) {
+    let page = Some(portico_proto::common::v1::PageRequest { page_size: COMMENTS, page_token: before.to_owned() });
     let request =
-        visit.call.grpc(proto::ListArticleCommentsRequest { portal: visit.portal(), slug: slug.to_owned(), page, newest_first: false });
-    let answer = visit.call.clients().article_comments().list_article_comments(request).await;
-    answer.map_or_else(|_| Default::default(), |answer| (answer.get_ref().comments.clone(), answer.into_inner().next_page_token))
+        visit.call.grpc(proto::ListArticleCommentsRequest { portal: visit.portal(), slug: slug.to_owned(), page, newest_first: true });
+    let Ok(answer) = visit.call.clients().article_comments().list_article_comments(request).await else { return Default::default() };
+    let proto::ListArticleCommentsResponse { mut comments, next_page_token, .. } = answer.into_inner();
+    comments.reverse();
+    (comments, next_page_token)
 }
 
 async fn related(visit: &Visit, article: &proto::Article) -> Vec<Link> {

@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
+use chassis::peers::once;
 use portico_proto::identity::v1 as identity;
 use serde_json::Value;
 
@@ -157,12 +158,12 @@ pub async fn change_password(posted: Posted) -> Answer<Response> {
     if let Err(problem) = visit.call.limit_credentials() {
         return posted.refuse(problem, again);
     }
-    let request = visit.call.grpc(identity::ChangePasswordRequest {
+    let request = once(visit.call.grpc(identity::ChangePasswordRequest {
         portal: visit.portal(),
         request_id: posted.request_id("password"),
         current: posted.value("current").to_owned(),
         new: posted.value("new").to_owned(),
-    });
+    }));
     match visit.call.clients().people().change_password(request).await.map_err(Problem::from) {
         Ok(_) => {
             let mut response = visit.go_saying(&visit.url("/me/security"), "Your password is changed. You are signed out everywhere else.");

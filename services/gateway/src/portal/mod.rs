@@ -28,6 +28,7 @@ pub mod request_rate;
 pub mod search;
 pub mod sign_in;
 pub mod sign_up;
+pub mod suggestions;
 pub mod theme;
 pub mod topic;
 pub mod topic_new;

@@ -158,7 +158,9 @@ pub async fn comment(Path((_, number)): Numbered, posted: Posted) -> Answer<Resp
             let at = answer.item.map(|item| format!("#e-{}", item.id)).unwrap_or_default();
             let url = visit.url(&format!("/requests/{number}"));
             if answer.reopen_hint {
-                return Ok(visit.go_saying(&url, "Sent. To open it again, use “Reopen”."));
+                let may = answer.ticket.and_then(|ticket| ticket.actions).is_some_and(|actions| actions.reopen);
+                let stays = format!("Sent. It stays “{}”.", visit.status_word("resolved"));
+                return Ok(visit.go_saying(&url, if may { "Sent. To open it again, use “Reopen”." } else { &stays }));
             }
             Ok(visit.go(&format!("{url}{at}")))
         }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::map;
 use super::posted::Posted;
 use super::sign_up::{challenge, check_email};
+use super::suggestions::fitting;
 use super::view::form::{Challenge, Form};
 use super::view::request::{NewRequest, Submitted};
 use super::view::ui::{Choice, Status};
@@ -58,7 +59,8 @@ async fn shown(visit: Visit, form: Form, follows: String) -> Answer<NewRequest> 
         Caller::Guest => Some(challenge(&visit, CaptchaPurpose::GuestTicket).await?),
         _ => None,
     };
-    Ok(new_request(visit, form, follows, catalog, challenge))
+    let suggestions = fitting(&visit, form.value("subject").trim()).await;
+    Ok(NewRequest { suggestions, ..new_request(visit, form, follows, catalog, challenge) })
 }
 
 fn new_request(visit: Visit, form: Form, follows: String, catalog: proto::GetCatalogResponse, challenge: Option<Challenge>) -> NewRequest {
@@ -74,6 +76,7 @@ fn new_request(visit: Visit, form: Form, follows: String, catalog: proto::GetCat
         priority: entry == proto::PriorityEntry::Customer,
         matrix: matches!(entry, proto::PriorityEntry::Customer | proto::PriorityEntry::Matrix),
         l: visit.layout("requests"),
+        suggestions: Vec::new(),
         categories,
         challenge,
         follows,
@@ -215,12 +218,14 @@ pub async fn submitted(visit: Visit, Path((_, number)): Path<(String, String)>, 
             status: Status::default(),
             email: "the address you gave".into(),
             guest: true,
+            suggestions: Vec::new(),
         };
         return visit.show(&page);
     }
     let person = visit.person()?.clone();
     let request = visit.call.grpc(proto::GetTicketRequest { portal: visit.portal(), number });
     let ticket = visit.call.clients().tickets().get_ticket(request).await?.into_inner();
+    let suggestions = fitting(&visit, &ticket.subject).await;
     let page = Submitted {
         l: visit.layout("requests"),
         status: map::ticket::status(&ticket),
@@ -228,6 +233,7 @@ pub async fn submitted(visit: Visit, Path((_, number)): Path<(String, String)>, 
         subject: ticket.subject,
         email: person.email,
         guest: false,
+        suggestions,
     };
     visit.show(&page)
 }

@@ -51,6 +51,13 @@ impl Asked {
     fn facets(&self) -> bool {
         matches!(self.kind.as_str(), "" | "articles" | "faqs")
     }
+
+    /// The address of another query or kind, narrowed as it is now.
+    fn url(&self, visit: &Visit, query: &str, kind: &str) -> String {
+        let chosen = [("type", kind), ("department", self.department.as_str()), ("category", self.category.as_str())];
+        let chosen = chosen.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("&{name}={}", percent_encode(value)));
+        visit.url(&format!("/search?q={}{}", percent_encode(query), chosen.collect::<String>()))
+    }
 }
 
 /// The kinds: name in the address, words, icon.
@@ -100,16 +107,16 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
     );
     // The field must never be worth nothing: what doesn't answer is left out, with a word about it.
     let (answer, failed) = found.map_or_else(|_| (knowledge::SearchResponse::default(), true), |answer| (answer, false));
-    let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked.kind, &forums)).collect();
+    let mut groups: Vec<Group> = answer.groups.iter().map(|one| group(one, &visit, &query, &asked, &forums)).collect();
     let mine_failed = mine.is_err();
     groups.extend(mine.ok().flatten());
     let total = groups.iter().map(|group| group.hits.len()).sum();
     let popular = if total == 0 { popular(&visit).await } else { Vec::new() };
     let page = Search {
         l: visit.layout("search"),
-        tabs: tabs(&visit, &query, &asked.kind, &groups),
+        tabs: tabs(&visit, &query, &asked, &groups),
         total,
-        did_you_mean_url: url(&visit, &answer.did_you_mean, &asked.kind),
+        did_you_mean_url: asked.url(&visit, &answer.did_you_mean, &asked.kind),
         did_you_mean: answer.did_you_mean,
         partial: failed || mine_failed || answer.topics_missing,
         groups,
@@ -119,15 +126,10 @@ pub async fn page(visit: Visit, Query(asked): Query<Asked>) -> Answer<Response> 
         form: Form::default()
             .with("type", asked.kind.clone())
             .with("department", asked.department.clone())
-            .with("category", asked.category),
+            .with("category", asked.category.clone()),
         query,
     };
     visit.show(&page)
-}
-
-fn url(visit: &Visit, query: &str, kind: &str) -> String {
-    let kind = if kind.is_empty() { String::new() } else { format!("&type={kind}") };
-    visit.url(&format!("/search?q={}{kind}", percent_encode(query)))
 }
 
 /// Departments and categories to narrow to; without them the page has no such choice.
@@ -194,30 +196,41 @@ async fn requests(visit: &Visit, query: &str, asked: &Asked, limit: i32) -> Answ
         .into_iter()
         .map(|hit| Hit {
             url: visit.request_url(&hit.number),
-            snippet: SafeHtml(hit.snippet),
-            meta: format!("{} · {}", hit.number, hit.status),
+            snippet: SafeHtml(marks_only(&hit.snippet_html)),
+            meta: format!("{} · {}", hit.number, hit.status_label),
             title: hit.subject,
         })
         .collect();
+    let more = found.total_capped || found.total > shown(&hits);
     Ok(Some(Group {
         title: format!("Your {}", visit.l.words.tickets),
-        total: if found.more { format!("{}+", hits.len()) } else { hits.len().to_string() },
+        total: counted(found.total, found.total_capped),
         icon: "inbox",
-        more: if found.more && asked.kind.is_empty() { url(visit, query, "tickets") } else { String::new() },
+        more: if more && asked.kind.is_empty() { asked.url(visit, query, "tickets") } else { String::new() },
+        cut: more && !asked.kind.is_empty(),
         hits,
     }))
 }
 
-fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, kind: &str, forums: &HashMap<String, String>) -> Group {
+fn group(found: &knowledge::SearchGroup, visit: &Visit, query: &str, asked: &Asked, forums: &HashMap<String, String>) -> Group {
     let (name, title, icon) = KINDS.iter().find(|(name, ..)| kind_of(name) == Some(found.kind())).copied().unwrap_or(KINDS[0]);
-    let shown = i32::try_from(found.items.len()).unwrap_or(i32::MAX);
+    let more = found.total_capped || found.total > shown(&found.items);
     Group {
         title: if name == "articles" { visit.l.words.Articles() } else { title.to_owned() },
-        total: if found.total_capped { format!("{}+", found.total) } else { found.total.to_string() },
+        total: counted(found.total, found.total_capped),
         icon,
-        more: if kind.is_empty() && found.total > shown { url(visit, query, name) } else { String::new() },
+        more: if more && asked.kind.is_empty() { asked.url(visit, query, name) } else { String::new() },
+        cut: more && !asked.kind.is_empty(),
         hits: found.items.iter().map(|item| hit(item, &visit.l.portal.base, forums)).collect(),
     }
+}
+
+fn shown<T>(hits: &[T]) -> i32 {
+    i32::try_from(hits.len()).unwrap_or(i32::MAX)
+}
+
+fn counted(total: i32, capped: bool) -> String {
+    if capped { format!("{total}+") } else { total.to_string() }
 }
 
 fn hit(item: &knowledge::SearchItem, base: &str, forums: &HashMap<String, String>) -> Hit {
@@ -244,14 +257,19 @@ fn marks_only(html: &str) -> String {
         .collect()
 }
 
+/// Keeps only the words of a snippet.
+pub(super) fn words_only(html: &str) -> String {
+    escape_again(&html.replace("<mark>", "").replace("</mark>", ""))
+}
+
 /// Escapes text that may hold the five entities already.
 fn escape_again(text: &str) -> String {
     let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&amp;", "&")];
     escape(&plain.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c)))
 }
 
-fn tabs(visit: &Visit, query: &str, kind: &str, groups: &[Group]) -> Vec<Tab> {
-    let all = Tab { url: url(visit, query, ""), label: "All".into(), current: kind.is_empty(), ..Tab::default() };
+fn tabs(visit: &Visit, query: &str, asked: &Asked, groups: &[Group]) -> Vec<Tab> {
+    let all = Tab { url: asked.url(visit, query, ""), label: "All".into(), current: asked.kind.is_empty(), ..Tab::default() };
     let known = KINDS.iter().filter(|(name, ..)| match *name {
         "tickets" => visit.l.me.is_some(),
         "topics" => visit.l.portal.community,
@@ -259,14 +277,14 @@ fn tabs(visit: &Visit, query: &str, kind: &str, groups: &[Group]) -> Vec<Tab> {
         _ => true,
     });
     let tabs = known.map(|(name, label, icon)| Tab {
-        url: url(visit, query, name),
+        url: asked.url(visit, query, name),
         label: match *name {
             "tickets" => format!("Your {}", visit.l.words.tickets),
             "articles" => visit.l.words.Articles(),
             _ => (*label).to_owned(),
         },
         count: groups.iter().find(|group| group.icon == *icon).map(|group| group.total.clone()).unwrap_or_default(),
-        current: *name == kind,
+        current: *name == asked.kind,
         icon,
     });
     std::iter::once(all).chain(tabs).collect()
@@ -306,5 +324,6 @@ mod tests {
     fn a_snippet_keeps_its_marks_and_nothing_else() {
         assert_eq!(marks_only("a &lt;b&gt; <mark>c</mark> d"), "a &lt;b&gt; <mark>c</mark> d");
         assert_eq!(marks_only("<script>x</script><mark>y"), "&lt;script&gt;x&lt;/script&gt;y");
+        assert_eq!(words_only("a &amp; <mark>b</mark><i>"), "a &amp; b&lt;i&gt;");
     }
 }

@@ -4,6 +4,7 @@ use axum::extract::Query;
 use axum::http::header;
 use axum::response::Response;
 use chassis::error::Error;
+use chassis::peers::once;
 use portico_proto::identity::v1 as identity;
 use serde::Deserialize;
 
@@ -49,13 +50,13 @@ pub async fn sign_in(posted: Posted) -> Answer<Response> {
     if let Err(problem) = visit.call.limit_credentials() {
         return posted.refuse(problem, again);
     }
-    let request = visit.call.grpc(identity::LoginRequest {
+    let request = once(visit.call.grpc(identity::LoginRequest {
         portal: visit.portal(),
         request_id: visit.call.request_id(),
         email,
         password,
         client: Some(visit.call.client(true)),
-    });
+    }));
     match visit.call.clients().sessions().login(request).await.map_err(Problem::from) {
         Ok(answer) => {
             let answer = answer.into_inner();

@@ -2,27 +2,43 @@
 
 use axum::extract::{Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
+use portico_proto::common::v1::PageRequest;
 use portico_proto::community::v1 as proto;
+use serde::Deserialize;
 
 use super::home::first;
 use super::map;
-use super::news::{Cursor, next};
+use super::news::next;
 use super::posted::Posted;
 use super::request::refused;
 use super::view::community::Topic;
 use super::view::form::Form;
+use super::view::layout::percent_encode;
 use super::view::ui::{Crumb, SafeHtml};
 use super::visit::Visit;
 use crate::error::{Answer, Problem};
 
-/// Replies of a page.
+/// Replies of a page: the newest, so that whoever writes one sees it.
 const ROWS: i32 = 50;
+/// Pages that are looked through for one reply; an older one is reached by "Show earlier replies".
+const PAGES: usize = 20;
+
+/// Which replies are wanted.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    /// Those before a place, or empty.
+    #[serde(default)]
+    cursor: String,
+    /// The page that holds this one, by its number; not a number: nothing.
+    #[serde(default)]
+    post: String,
+}
 
 /// A portal and a topic.
 pub type Named = Path<(String, String)>;
 
 /// One topic. A prefetch counts no view.
-pub async fn page(visit: Visit, Path((_, segment)): Named, Query(cursor): Query<Cursor>) -> Answer<Response> {
+pub async fn page(visit: Visit, Path((_, segment)): Named, Query(asked): Query<Asked>) -> Answer<Response> {
     let id = map::topic::id_of(&segment);
     // An address without the title leads on to the one with it, which counts.
     let count_view = visit.call.headers.get("sec-purpose").is_none() && id != segment;
@@ -32,13 +48,14 @@ pub async fn page(visit: Visit, Path((_, segment)): Named, Query(cursor): Query<
     }
     let right = map::topic::url(&visit.l.portal.base, &topic.id, &topic.slug);
     if !right.ends_with(&format!("/{segment}")) {
-        return Ok(Redirect::permanent(&right).into_response());
+        let place = if asked.post.is_empty() { String::new() } else { format!("?post={}", percent_encode(&asked.post)) };
+        return Ok(Redirect::permanent(&format!("{right}{place}")).into_response());
     }
     if topic.slug.is_empty() && visit.call.headers.get("sec-purpose").is_none() {
         // A title without letters makes no longer address: this one counts.
         read(&visit, &topic.id, true).await?;
     }
-    let page = shown(visit.clone(), visit.form(), topic, cursor).await?;
+    let page = shown(visit.clone(), visit.form(), topic, asked).await?;
     visit.show(&page)
 }
 
@@ -54,23 +71,46 @@ pub async fn read(visit: &Visit, id: &str, count_view: bool) -> Answer<proto::To
     Ok(visit.call.clients().topics().get_topic(request).await?.into_inner())
 }
 
-async fn posts(visit: &Visit, topic_id: &str, cursor: Cursor, accepted_only: bool) -> Answer<proto::ListPostsResponse> {
-    let page = if accepted_only { first(1) } else { cursor.page(ROWS) };
-    let request = visit.call.grpc(proto::ListPostsRequest {
-        portal: visit.portal(),
-        page,
-        topic_id: topic_id.to_owned(),
-        accepted_only,
-        newest_first: false,
-    });
+async fn posts(visit: &Visit, topic_id: &str, page: Option<PageRequest>, accepted_only: bool) -> Answer<proto::ListPostsResponse> {
+    let topic_id = topic_id.to_owned();
+    let request = visit.call.grpc(proto::ListPostsRequest { portal: visit.portal(), page, topic_id, accepted_only, newest_first: true });
     Ok(visit.call.clients().posts().list_posts(request).await?.into_inner())
 }
 
-async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) -> Answer<Topic> {
-    let listed = posts(&visit, &topic.id, cursor, false).await?;
+/// Replies on one page, oldest first.
+struct Replies {
+    posts: Vec<proto::Post>,
+    /// Where older ones are; empty when there are none.
+    earlier: String,
+    /// Whether these are the newest.
+    newest: bool,
+}
+
+/// The newest replies, or those before a place, or those around one of them.
+async fn replies(visit: &Visit, topic_id: &str, asked: &Asked) -> Answer<Replies> {
+    let wanted = asked.post.parse().ok().filter(|number: &i64| *number > 0);
+    let mut token = asked.cursor.clone();
+    let mut pages = 0;
+    loop {
+        let newest = token.is_empty();
+        let page = Some(PageRequest { page_size: ROWS, page_token: token });
+        let proto::ListPostsResponse { mut posts, next_page_token: earlier } = posts(visit, topic_id, page, false).await?;
+        pages += 1;
+        let after = posts.last().is_some_and(|oldest| wanted.is_some_and(|wanted| oldest.number > wanted));
+        if after && !earlier.is_empty() && pages < PAGES {
+            token = earlier;
+            continue;
+        }
+        posts.reverse();
+        return Ok(Replies { posts, earlier, newest });
+    }
+}
+
+async fn shown(visit: Visit, form: Form, topic: proto::Topic, asked: Asked) -> Answer<Topic> {
+    let listed = replies(&visit, &topic.id, &asked).await?;
     // An answer that stands first anyway needs no copy above the others.
     let accepted = match listed.posts.iter().find(|post| post.accepted).cloned() {
-        None if !topic.accepted_post_id.is_empty() => posts(&visit, &topic.id, Cursor::default(), true).await?.posts.into_iter().next(),
+        None if !topic.accepted_post_id.is_empty() => posts(&visit, &topic.id, first(1), true).await?.posts.into_iter().next(),
         found => found.filter(|post| post.number > 1),
     };
     let (me, viewer) = (visit.my_id(), topic.viewer.unwrap_or_default());
@@ -96,9 +136,11 @@ async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) ->
         replies: map::topic::several(topic.posts, "reply", "replies"),
         views: map::topic::several(topic.views, "view", "views"),
         answered: !topic.accepted_post_id.is_empty(),
+        accepted_url: accepted.as_ref().map(|post| place(&url, &listed.posts, post.number)).unwrap_or_default(),
         accepted: accepted.as_ref().map(&post),
         posts: listed.posts.iter().map(post).collect(),
-        next: next(url.clone(), &listed.next_page_token),
+        earlier: next(url.clone(), &listed.earlier),
+        newest: if listed.newest { String::new() } else { url.clone() },
         may_post: viewer.may_post,
         may_accept: viewer.may_accept,
         may_delete: viewer.may_delete,
@@ -112,6 +154,12 @@ async fn shown(visit: Visit, form: Form, topic: proto::Topic, cursor: Cursor) ->
         url,
         form,
     })
+}
+
+/// Where a reply stands: on the page that shows these, or another.
+fn place(url: &str, shown: &[proto::Post], number: i64) -> String {
+    let here = shown.iter().any(|post| post.number == number);
+    if here { format!("#post-{number}") } else { format!("{url}?post={number}#post-{number}") }
 }
 
 fn locked(topic: &proto::Topic) -> String {
@@ -131,7 +179,7 @@ pub async fn reply(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
         Err(problem) => {
             let mut form = posted.again();
             posted.fault(&mut form, problem)?;
-            let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Cursor::default()).await?;
+            let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Asked::default()).await?;
             posted.show_again(form, |visit, _| Topic { l: visit.layout("community"), ..page })
         }
     }
@@ -196,7 +244,7 @@ pub async fn report(Path((_, id)): Named, posted: Posted) -> Answer<Response> {
     if reason.is_empty() {
         let mut form = posted.again();
         form.refuse("reason", "Say what is wrong");
-        let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Cursor::default()).await?;
+        let page = shown(visit.clone(), form.clone(), read(visit, &id, false).await?, Asked::default()).await?;
         return posted.show_again(form, |visit, _| Topic { l: visit.layout("community"), ..page });
     }
     let request_id = posted.request_id(&format!("report {id}"));

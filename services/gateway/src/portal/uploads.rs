@@ -2,6 +2,7 @@
 //! owner claims them, also when the form is refused and shown again.
 
 use axum::extract::multipart::Field;
+use chassis::blobs::MOST_UPLOADS;
 use chassis::error::{Error, FieldError};
 use futures_util::TryStreamExt;
 
@@ -11,9 +12,6 @@ use crate::call::Call;
 use crate::error::{Answer, Problem};
 use crate::limits::Kind;
 use crate::uploads;
-
-/// Most files with one form.
-const MAX_FILES: usize = 20;
 
 /// The files of one sending: those that lie in staging, and what was wrong with the others.
 #[derive(Default)]
@@ -34,8 +32,8 @@ impl Taken {
     /// # Errors
     /// When the form broke off, staging does not answer, or a guest comes without a human check.
     pub async fn take(&mut self, call: &Call, captcha: &str, name: &str, part: Field<'_>) -> Answer<()> {
-        if self.files.len() >= MAX_FILES {
-            self.refuse(format!("{name}: at most {MAX_FILES} files go with one form"));
+        if self.files.len() >= MOST_UPLOADS {
+            self.refuse(format!("{name}: at most {MOST_UPLOADS} files go with one form"));
             return Ok(());
         }
         // What the parser says may quote the content.

@@ -17,7 +17,7 @@ impl RenderService for Api {
         let mail = self.app.render_mail(&portal, event, context.deadline).await?;
         Ok(Response::new(RenderForResponse {
             to_address: mail.person.email.to_string(),
-            to_name: mail.person.name,
+            to_name: mail.to_name().to_owned(),
             locale: mail.person.locale,
             portal_title: mail.portal_title,
             subject: mail.subject,

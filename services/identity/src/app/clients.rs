@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use portico_chassis::deadline::Deadline;
 use portico_chassis::error::{Error, FieldError};
 use portico_chassis::ids::PortalId;
-use portico_chassis::peers::{PeerChannel, Peers, own, repeat};
+use portico_chassis::peers::{PeerChannel, Peers, own};
 use portico_proto::common::v1::ValidateSettingsRequest;
 use portico_proto::common::v1::settings_service_client::SettingsServiceClient;
 use portico_proto::tickets::v1::GetUnverifiedAddressRequest;
@@ -45,8 +45,11 @@ impl Clients {
     /// Clients for the configured peers; tickets is required.
     pub fn new(peers: &Peers) -> anyhow::Result<Self> {
         let known = READERS.into_iter().filter(|(service, _)| peers.knows(service));
-        let readers = known.map(|(service, _)| Ok((service, SettingsServiceClient::new(peers.channel(service)?))));
-        Ok(Self { guests: GuestServiceClient::new(peers.channel("tickets")?), readers: readers.collect::<anyhow::Result<_>>()? })
+        let readers = known.map(|(service, _)| Ok((service, SettingsServiceClient::new(peers.channel(service)?.repeating()))));
+        Ok(Self {
+            guests: GuestServiceClient::new(peers.channel("tickets")?.repeating()),
+            readers: readers.collect::<anyhow::Result<_>>()?,
+        })
     }
 
     /// Asks these readers, all at once, whether they can live with a document; `Invalid` names what they can't live with, `Unavailable` the
@@ -68,13 +71,13 @@ impl Clients {
     ) -> Result<Vec<FieldError>, Error> {
         let Some(client) = self.readers.get(service) else { return Err(Error::Unavailable(absent)) };
         let within = Deadline::within(deadline.remaining()?.min(READER_PATIENCE));
-        let asking = repeat(within, || async {
-            let message = ValidateSettingsRequest { portal: portal.to_string(), settings_json: document.to_string() };
-            let answer = client.clone().validate_settings(own(message, within)?).await.map_err(|status| Error::from_status(&status))?;
-            Ok(answer.into_inner().problems)
-        });
+        let message = ValidateSettingsRequest { portal: portal.to_string(), settings_json: document.to_string() };
+        let asking = async { client.clone().validate_settings(own(message, within)?).await.map_err(|status| Error::from_status(&status)) };
         match tokio::time::timeout(READER_PATIENCE, asking).await {
-            Ok(Ok(problems)) => Ok(problems.into_iter().map(|one| FieldError::new(one.field, one.code, one.message)).collect()),
+            Ok(Ok(answer)) => {
+                let problems = answer.into_inner().problems.into_iter();
+                Ok(problems.map(|one| FieldError::new(one.field, one.code, one.message)).collect())
+            }
             Ok(Err(error)) if !error.is_transient() => Err(error),
             _ => Err(Error::Unavailable(absent)),
         }

@@ -20,7 +20,6 @@ pub mod render;
 pub mod renewal;
 pub mod revocation;
 pub mod session;
-pub mod sweep;
 
 use std::sync::Arc;
 

@@ -32,6 +32,13 @@ pub struct Mail {
     pub at: OffsetDateTime,
 }
 
+impl Mail {
+    /// The name in `To:`. Whoever has no account has confirmed no name: it may be a stranger's text, which stays out of their mail (S63).
+    pub fn to_name(&self) -> &str {
+        if self.person.registered { &self.person.name } else { "" }
+    }
+}
+
 impl App {
     /// Renders the mail of an event. `NOT_FOUND` when it is not to be sent any more.
     pub async fn render_mail(&self, portal: &PortalId, event: Uuid, deadline: Deadline) -> Result<Mail, Error> {

@@ -2,21 +2,18 @@
 
 use std::sync::{Arc, Mutex};
 
-use portico_chassis::testing::eventually;
+use portico_chassis::testing::{Producer, eventually, serve};
+use portico_proto::common::v1::RenderForResponse;
 use portico_proto::common::v1::settings_service_server::SettingsServiceServer;
 use portico_proto::events::v1::event_body::Body;
-use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
 use portico_proto::events::v1::identity_event::Event;
 use portico_proto::events::v1::tickets_event::Event as Tickets;
-use portico_proto::events::v1::{
-    CollaboratorAdded, Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, TicketCreated, TicketState,
-    TicketsEvent,
-};
+use portico_proto::events::v1::{CollaboratorAdded, Envelope, TicketCreated, TicketState, TicketsEvent};
 use portico_proto::identity::v1::*;
 use portico_proto::tickets::v1::guest_service_server::{GuestService, GuestServiceServer};
 use portico_proto::tickets::v1::{GetUnverifiedAddressRequest, GetUnverifiedAddressResponse};
 use serde_json::json;
-use tonic::transport::server::TcpIncoming;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -24,43 +21,10 @@ use crate::kit::*;
 use crate::readers::{self, Reader};
 
 /// The tickets service as far as identity meets it: a journal, and the addresses of unverified tickets.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Neighbour {
-    events: Arc<Mutex<Vec<Envelope>>>,
+    events: Producer,
     addresses: Arc<Mutex<Vec<(String, String)>>>,
-}
-
-const EPOCH: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
-
-#[tonic::async_trait]
-impl EventsService for Neighbour {
-    async fn snapshot(
-        &self,
-        _: Request<portico_proto::events::v1::SnapshotRequest>,
-    ) -> Result<Response<portico_proto::events::v1::SnapshotResponse>, Status> {
-        Err(Status::unimplemented("no consumer of this test needs a snapshot"))
-    }
-
-    async fn begin_epoch(
-        &self,
-        _: Request<portico_proto::events::v1::BeginEpochRequest>,
-    ) -> Result<Response<portico_proto::events::v1::BeginEpochResponse>, Status> {
-        Err(Status::unimplemented("no database is restored in this test"))
-    }
-
-    async fn get_head(&self, request: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
-        let events = self.events.lock().unwrap();
-        let at = usize::try_from(request.get_ref().position).unwrap();
-        let matches = at == 0 || events.get(at - 1).is_some_and(|event| event.event_id == request.get_ref().event_id);
-        Ok(Response::new(GetHeadResponse { epoch: EPOCH.into(), position: i64::try_from(events.len()).unwrap(), matches }))
-    }
-
-    async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullResponse>, Status> {
-        let events = self.events.lock().unwrap();
-        let after = usize::try_from(request.get_ref().after_position).unwrap();
-        let page = events.iter().skip(after).cloned().collect();
-        Ok(Response::new(PullResponse { epoch: EPOCH.into(), events: page, head_position: i64::try_from(events.len()).unwrap() }))
-    }
 }
 
 #[tonic::async_trait]
@@ -77,28 +41,25 @@ impl GuestService for Neighbour {
 }
 
 impl Neighbour {
+    fn new() -> Self {
+        Self { events: Producer::new("tickets"), addresses: Arc::default() }
+    }
+
     fn created(&self, ticket: Uuid, created: TicketCreated, requester: &str) {
         let state = TicketState { requester_id: requester.into(), verified: created.verified, ..Default::default() };
         self.tell(ticket, state, Tickets::TicketCreated(created));
     }
 
     fn tell(&self, ticket: Uuid, state: TicketState, event: Tickets) {
-        let mut events = self.events.lock().unwrap();
         let body = TicketsEvent { ticket: Some(state), event: Some(event), ..Default::default() };
         let envelope = Envelope {
-            event_id: Uuid::now_v7().to_string(),
             portal: "demo".into(),
-            producer: "tickets".into(),
-            epoch: EPOCH.into(),
-            position: i64::try_from(events.len()).unwrap() + 1,
-            previous_event_id: events.last().map(|last| last.event_id.clone()).unwrap_or_default(),
             aggregate_kind: "ticket".into(),
             aggregate_id: ticket.to_string(),
             version: 1,
-            body: Some(EventBody { body: Some(Body::Tickets(body)) }),
             ..Default::default()
         };
-        events.push(envelope);
+        self.events.tell(Body::Tickets(body), envelope);
     }
 
     /// A guest writes.
@@ -123,16 +84,11 @@ impl Neighbour {
 }
 
 async fn beside(neighbour: &Neighbour) -> Place {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut stage = readers::agreeing().await;
-    stage.peer("tickets", listener.local_addr().unwrap());
-    let server = tonic::transport::Server::builder()
-        .add_service(EventsServiceServer::new(neighbour.clone()))
+    let routes = Routes::new(neighbour.events.service())
         .add_service(GuestServiceServer::new(neighbour.clone()))
-        .add_service(SettingsServiceServer::new(Reader::default()))
-        .serve_with_incoming(TcpIncoming::from(listener));
-    #[allow(clippy::disallowed_methods, reason = "a neighbour of the service under test, not part of it")]
-    tokio::spawn(server);
+        .add_service(SettingsServiceServer::new(Reader::default()));
+    stage.peer("tickets", serve(routes).await);
     let place = Place::start(stage).await;
     place.create_portal("demo", "helpdesk").await;
     place.import("admin@demo.test", portico_proto::common::v1::Role::Admin, "", Default::default()).await;
@@ -141,6 +97,12 @@ async fn beside(neighbour: &Neighbour) -> Place {
 
 async fn waits_for(place: &Place, email: &str, count: usize) {
     eventually("auto-invites", || async { (place.links_of(email, "auto_invite").await.len() == count).then_some(()) }).await;
+}
+
+/// The latest invitation of that kind.
+async fn mail_to(place: &Place, email: &str) -> RenderForResponse {
+    let link = place.links_of(email, "auto_invite").await.pop().unwrap();
+    place.try_render(&link).await.unwrap().into_inner()
 }
 
 fn confirm(token: &str) -> ConfirmAddressRequest {
@@ -153,7 +115,7 @@ fn proofs(happened: &[Event], id: &str) -> usize {
 
 #[tokio::test]
 async fn a_guests_first_request_brings_an_invitation_for_that_address_and_one_a_day() {
-    let neighbour = Neighbour::default();
+    let neighbour = Neighbour::new();
     let place = beside(&neighbour).await;
     neighbour.guest_writes("gwen@web.test");
     neighbour.guest_writes("gwen@web.test");
@@ -161,8 +123,9 @@ async fn a_guests_first_request_brings_an_invitation_for_that_address_and_one_a_
     place.settled().await;
     assert_eq!(place.links_of("gwen@web.test", "auto_invite").await.len(), 1);
 
-    let path = place.mailed_path("gwen@web.test", "auto_invite").await;
-    let token = path.strip_prefix("/invite/").unwrap().to_owned();
+    let mail = mail_to(&place, "gwen@web.test").await;
+    assert_eq!((mail.to_address.as_str(), mail.to_name.as_str()), ("gwen@web.test", ""), "S63: anybody can have typed that name");
+    let token = mail.action_path.strip_prefix("/invite/").unwrap().to_owned();
     // The address may be confirmed without an account, once, and the account opened afterwards.
     place.accounts().confirm_address(place.guest(confirm(&token))).await.unwrap();
     assert_eq!(code(place.accounts().confirm_address(place.guest(confirm(&token))).await), (404, "link_invalid".into()));
@@ -174,7 +137,7 @@ async fn a_guests_first_request_brings_an_invitation_for_that_address_and_one_a_
 
 #[tokio::test]
 async fn a_known_address_is_asked_to_confirm_and_a_suspended_one_is_left_alone() {
-    let neighbour = Neighbour::default();
+    let neighbour = Neighbour::new();
     let place = beside(&neighbour).await;
     let alice = place.customer("alice@acme.test").await;
     let mallory = place.customer("mallory@acme.test").await;
@@ -185,8 +148,9 @@ async fn a_known_address_is_asked_to_confirm_and_a_suspended_one_is_left_alone()
     place.settled().await;
     assert!(place.links_of("mallory@acme.test", "auto_invite").await.is_empty());
 
-    let path = place.mailed_path("alice@acme.test", "auto_invite").await;
-    let token = path.strip_prefix("/verify/").unwrap();
+    let mail = mail_to(&place, "alice@acme.test").await;
+    assert_eq!(mail.to_name, alice.user().name, "she chose that name herself");
+    let token = mail.action_path.strip_prefix("/verify/").unwrap();
     assert_eq!(code(place.try_register(token, OTHER_PASSWORD).await), (404, "link_invalid".into()));
     let before = proofs(&place.happened().await, &alice.id());
     place.accounts().confirm_address(place.guest(confirm(token))).await.unwrap();
@@ -197,7 +161,7 @@ async fn a_known_address_is_asked_to_confirm_and_a_suspended_one_is_left_alone()
 
 #[tokio::test]
 async fn a_portal_that_does_not_auto_invite_asks_for_confirmation_only() {
-    let neighbour = Neighbour::default();
+    let neighbour = Neighbour::new();
     let place = beside(&neighbour).await;
     place.patch(json!({"policies": {"first_contact": ["invite"]}})).await;
     neighbour.guest_writes("gwen@web.test");
@@ -232,7 +196,7 @@ async fn caught_up(place: &Place, neighbour: &Neighbour) {
 #[tokio::test]
 async fn a_vouched_sender_without_an_account_gets_one_invitation() {
     // IA-8: one, not one for being known and one for the request.
-    let neighbour = Neighbour::default();
+    let neighbour = Neighbour::new();
     let place = beside(&neighbour).await;
     let mia = person(&place, "mail@web.test").await;
     neighbour.unregistered_asks(&mia, "email");
@@ -247,7 +211,7 @@ async fn a_vouched_sender_without_an_account_gets_one_invitation() {
 #[tokio::test]
 async fn who_opens_an_account_is_the_policys_word() {
     // lifecycle.md, `first_contact`: P0 has single sign-on alone, P1 and P2 invite, P3 invites those who write by themselves too.
-    let neighbour = Neighbour::default();
+    let neighbour = Neighbour::new();
     let place = beside(&neighbour).await;
     for (ways, by_mail, by_agent, shared) in [
         (json!(["sso"]), (0, 0), (0, 0), (0, 0)),
@@ -274,7 +238,7 @@ async fn who_opens_an_account_is_the_policys_word() {
 
 #[tokio::test]
 async fn a_collaborator_without_an_account_is_invited_once_a_day() {
-    let neighbour = Neighbour::default();
+    let neighbour = Neighbour::new();
     let place = beside(&neighbour).await;
     let carol = person(&place, "carol@globex.test").await;
     neighbour.shared(&carol, false);

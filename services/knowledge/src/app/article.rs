@@ -150,11 +150,11 @@ impl Inner {
         let now = self.now();
         let blank = self.blank(change.title.as_deref().unwrap_or_default(), now);
         blank.changed(change.clone(), now).map_err(refused)?;
-        let claimed = self.claim(asker, uploads, now).await?;
-        change.add_files.clone_from(&claimed.files);
+        let (files, claimed) = self.claim(asker, uploads, now).await?;
+        change.add_files = files;
         let (article, _) = blank.changed(change, now).map_err(refused)?;
-        let view = self.append_new(asker, key, article, &claimed.claims).await?;
-        self.settle(&claimed).await;
+        let view = self.append_new(asker, key, article, &claimed.claims()).await?;
+        self.blobs.settle(&claimed).await;
         self.written();
         Ok(view)
     }
@@ -231,11 +231,11 @@ impl Inner {
             return Ok(answered);
         }
         let found = self.readable(asker, name).await?.article;
-        let claimed = self.claim(asker, uploads, self.now()).await?;
-        change.add_files.clone_from(&claimed.files);
-        let command = ArticleCommand { etag, change: Some(change), claims: claimed.claims.clone() };
+        let (files, claimed) = self.claim(asker, uploads, self.now()).await?;
+        change.add_files = files;
+        let command = ArticleCommand { etag, change: Some(change), claims: claimed.claims() };
         let answer = self.articles.ask(asked(asker, found.id, key), command, asker.deadline).await?;
-        self.settle(&claimed).await;
+        self.blobs.settle(&claimed).await;
         self.written();
         decode(&answer)
     }

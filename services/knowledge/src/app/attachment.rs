@@ -1,26 +1,13 @@
 //! Files: uploads are claimed from the gateway's staging area.
 
-use portico_chassis::blobs::{Upload, unusable};
+use portico_chassis::blobs::{Claimed, MOST_UPLOADS, Upload};
 use portico_chassis::error::Error;
-use portico_chassis::journal::Claim;
 use time::OffsetDateTime;
 
 use super::Inner;
 use super::asker::Asker;
-use crate::domain::article::MOST_FILES;
 use crate::domain::attachment::{Attachment, ScanState};
 use crate::domain::ids::AttachmentId;
-
-/// Uploads on their way to become files of an article.
-#[derive(Debug, Default)]
-pub(super) struct Claimed {
-    /// The files, their objects already in place.
-    pub files: Vec<Attachment>,
-    /// Goes into the entry, so that each upload is used once.
-    pub claims: Vec<Claim>,
-    /// To be deleted after the commit.
-    staged: Vec<String>,
-}
 
 /// Where a file's content is.
 pub(super) fn path(id: AttachmentId) -> String {
@@ -28,42 +15,22 @@ pub(super) fn path(id: AttachmentId) -> String {
 }
 
 impl Inner {
-    /// Verifies upload tickets and copies their objects to where files live. An object whose entry is refused afterwards is swept.
-    pub(super) async fn claim(&self, asker: &Asker, tickets: &[String], now: OffsetDateTime) -> Result<Claimed, Error> {
-        let mut claimed = Claimed::default();
-        if tickets.len() > MOST_FILES {
-            return Err(Error::invalid("uploads", "too_many", format!("At most {MOST_FILES} files at once.")));
-        }
-        for ticket in tickets {
-            let upload = Upload::read(ticket, &self.keys, &asker.portal, &asker.name, now)?;
-            if claimed.staged.contains(&upload.staged()) {
-                return Err(unusable());
-            }
-            let id = AttachmentId::new(self.random.uuid(now));
-            self.blobs.claim(&upload, &path(id)).await?;
-            claimed.staged.push(upload.staged());
-            claimed.claims.push(Claim::Take { space: "upload", key: upload.id.to_string(), owner: id.uuid() });
-            claimed.files.push(file(id, upload, now)?);
-        }
-        Ok(claimed)
-    }
-
-    /// Deletes staged objects after the commit; what can't be deleted now is swept by the gateway.
-    pub(super) async fn settle(&self, claimed: &Claimed) {
-        for object in &claimed.staged {
-            if let Err(error) = self.blobs.delete(object).await {
-                tracing::debug!(%error, "a staged object stays until it is swept");
-            }
-        }
+    /// Verifies upload tickets and copies their objects to where files live: the files, and what goes into their entry. An object whose entry
+    /// is refused afterwards is swept.
+    pub(super) async fn claim(&self, asker: &Asker, tickets: &[String], now: OffsetDateTime) -> Result<(Vec<Attachment>, Claimed), Error> {
+        let uploads = Upload::read_all(tickets, MOST_UPLOADS, &self.keys, &asker.portal, &asker.name, now)?;
+        let uploads: Vec<_> = uploads.into_iter().map(|upload| (self.random.uuid(now), upload)).collect();
+        let files = uploads.iter().map(|(id, upload)| file(AttachmentId::new(*id), upload, now)).collect::<Result<_, _>>()?;
+        Ok((files, self.blobs.claim(uploads, |id| path(AttachmentId::new(id))).await?))
     }
 }
 
-fn file(id: AttachmentId, upload: Upload, now: OffsetDateTime) -> Result<Attachment, Error> {
+fn file(id: AttachmentId, upload: &Upload, now: OffsetDateTime) -> Result<Attachment, Error> {
     Ok(Attachment {
         id,
-        name: upload.name,
+        name: upload.name.clone(),
         size: i64::try_from(upload.size).map_err(Error::internal)?,
-        content_type: upload.content_type,
+        content_type: upload.content_type.clone(),
         sha256: hex::decode(&upload.sha256).map_err(Error::internal)?,
         state: ScanState::Quarantined,
         created_at: now,

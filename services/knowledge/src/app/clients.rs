@@ -45,7 +45,7 @@ pub(super) struct CommunityClient(SearchDocumentsServiceClient<PeerChannel>);
 
 impl CommunityClient {
     pub(super) fn new(peers: &Peers) -> anyhow::Result<Self> {
-        Ok(Self(SearchDocumentsServiceClient::new(peers.channel("community")?).max_decoding_message_size(16 << 20)))
+        Ok(Self(SearchDocumentsServiceClient::new(peers.channel("community")?.repeating()).max_decoding_message_size(16 << 20)))
     }
 
     /// Which of the topics the asker may read at this moment.
@@ -108,7 +108,7 @@ pub(super) struct IdentityClient(PeopleServiceClient<PeerChannel>);
 
 impl IdentityClient {
     pub(super) fn new(peers: &Peers) -> anyhow::Result<Self> {
-        Ok(Self(PeopleServiceClient::new(peers.channel("identity")?)))
+        Ok(Self(PeopleServiceClient::new(peers.channel("identity")?.repeating())))
     }
 
     /// The facts of people; those that are absent are gone.

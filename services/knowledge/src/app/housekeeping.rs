@@ -17,9 +17,6 @@ use crate::store;
 
 /// How often old rows and objects without a row are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// An object without a row is left alone for this long: its entry may be on its way, and in a folder it is as old as its upload, which may be
-/// claimed for a day.
-const GRACE: time::Duration = time::Duration::days(3);
 
 /// Starts both, each on one replica at a time; they end with the intake.
 pub(super) fn start(boot: &Boot<Config>, knowledge: &Knowledge) {
@@ -57,10 +54,6 @@ impl Inner {
         let pool = self.db.system();
         store::search_doc::forget(pool).await?;
         store::replica::forget(pool).await?;
-        let known = store::attachment::all(pool).await?;
-        let has_row =
-            |path: &str| path.rsplit('/').next().and_then(|name| Uuid::try_parse(name).ok()).is_some_and(|id| known.contains(&id));
-        self.blobs.sweep("knowledge", self.clock.now() - GRACE, has_row).await?;
-        Ok(())
+        self.blobs.sweep_lost("knowledge", self.clock.now(), |ids| store::attachment::known(pool, ids)).await.map(drop)
     }
 }

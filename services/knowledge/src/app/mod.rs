@@ -21,7 +21,7 @@ mod view_count;
 use std::sync::Arc;
 
 use portico_chassis::auth::Keys;
-use portico_chassis::blobs::Blobs;
+use portico_chassis::blobs::{Blobs, UPLOADS, unusable};
 use portico_chassis::clock::Clock;
 use portico_chassis::db::{Db, PortalConn};
 use portico_chassis::entity::Directory;
@@ -188,7 +188,7 @@ fn settled<T: DeserializeOwned>(outcome: Outcome) -> Result<T, Error> {
         Outcome::Replayed(answer) => decode(&answer),
         Outcome::KeyReused => Err(Error::KeyReused),
         Outcome::VersionConflict => Err(Error::version_conflict()),
-        Outcome::ClaimTaken { space: "upload" } => Err(portico_chassis::blobs::unusable()),
+        Outcome::ClaimTaken { space: UPLOADS } => Err(unusable()),
         Outcome::ClaimTaken { space } => Err(Error::conflict("already_exists", format!("This {space} is taken."))),
     }
 }

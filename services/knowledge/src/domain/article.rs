@@ -20,7 +20,7 @@ const MOST_TAGS: usize = 20;
 /// Characters of a tag.
 const LONGEST_TAG: usize = 50;
 /// Files of an article.
-pub const MOST_FILES: usize = 20;
+const MOST_FILES: usize = 20;
 
 /// What an article is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,8 @@
 //! Rows of files.
 
-use std::collections::HashSet;
-
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -103,8 +101,7 @@ pub async fn set_state(pool: &PgPool, id: AttachmentId, state: ScanState) -> Res
     Ok(())
 }
 
-/// The ids of all files, so that objects without a row can be told.
-pub async fn all(pool: &PgPool) -> Result<HashSet<Uuid>, Error> {
-    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM attachment").fetch_all(pool).await?;
-    Ok(ids.into_iter().collect())
+/// Which of these files there are, so that objects without a row can be told.
+pub async fn known(db: impl PgExecutor<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM attachment WHERE id = ANY ($1)").bind(ids).fetch_all(db).await?)
 }

@@ -6,6 +6,7 @@ use futures_util::stream;
 use portico_chassis::auth::Keys;
 use portico_chassis::blobs::{Blobs, Upload};
 use portico_chassis::testing::eventually;
+use portico_knowledge::store;
 use portico_proto::common::v1::{PageRequest, ScanState, UploadTicket};
 use portico_proto::knowledge::v1::{self as wire, ArticleKind, ArticleSort, ArticleState, Audience};
 use tonic::Code;
@@ -188,6 +189,10 @@ async fn a_file_follows_its_article_and_an_upload_is_used_once() {
     let request = wire::CreateArticleRequest { uploads: uploads.clone(), ..published("With a file", "text") };
     let article = kit.write(request.clone()).await;
     assert_eq!((article.attachments[0].name.as_str(), article.attachments[0].state()), ("guide.pdf", ScanState::Quarantined));
+    let row = article.attachments[0].id.parse().unwrap();
+    let mut inspector = kit.stage.inspect("knowledge").await;
+    let known = store::attachment::known(&mut inspector, vec![row, Uuid::nil()]).await.unwrap();
+    assert_eq!(known, [row], "for the sweep");
     assert_eq!(kit.write(request).await, article, "the same request again needs no upload");
     let again = wire::UpdateArticleRequest { uploads, ..update(&article.slug) };
     assert_eq!(code(kit.change(again).await), Code::InvalidArgument);

@@ -7,8 +7,8 @@ use portico_chassis::grpc::{Context, context};
 use portico_chassis::page;
 use portico_proto::notifier::v1::inbound_service_server::InboundService;
 use portico_proto::notifier::v1::{
-    AcceptInboundMailRequest, DropInboundMailRequest, GetInboundMailRequest, InboundMail, InboundState, IngestMailRequest,
-    IngestMailResponse, ListInboundMailsRequest, ListInboundMailsResponse,
+    AcceptInboundMailRequest, CountInboundMailsRequest, CountInboundMailsResponse, DropInboundMailRequest, GetInboundMailRequest,
+    InboundMail, InboundState, IngestMailRequest, IngestMailResponse, ListInboundMailsRequest, ListInboundMailsResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -42,6 +42,13 @@ impl InboundService for Api {
     async fn list_inbound_mails(&self, request: Request<ListInboundMailsRequest>) -> Result<Response<ListInboundMailsResponse>, Status> {
         let context = context(&request)?;
         Ok(Response::new(self.list_inbound(&context, request.into_inner()).await?))
+    }
+
+    async fn count_inbound_mails(&self, request: Request<CountInboundMailsRequest>) -> Result<Response<CountInboundMailsResponse>, Status> {
+        let context = context(&request)?;
+        let portal = context.portal(&request.into_inner().portal)?;
+        let (claimed, quarantined) = self.app.count_inbound_mails(&portal, context.deadline).await?;
+        Ok(Response::new(CountInboundMailsResponse { claimed, quarantined }))
     }
 
     async fn accept_inbound_mail(&self, request: Request<AcceptInboundMailRequest>) -> Result<Response<InboundMail>, Status> {
@@ -98,6 +105,7 @@ fn encode(mail: Seen) -> Result<InboundMail, Error> {
         State::Quarantined => InboundState::Quarantined,
     };
     Ok(InboundMail {
+        lapses_at: mail.lapses_at().map(to_proto),
         message_id: mail.message_id,
         state: state.into(),
         ticket_number: mail.ticket_number.unwrap_or_default(),

@@ -29,6 +29,7 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.notifier.v1.InboundService/IngestMail", Permission::Public),
     ("/portico.notifier.v1.InboundService/GetInboundMail", Permission::Staff),
     ("/portico.notifier.v1.InboundService/ListInboundMails", Permission::Staff),
+    ("/portico.notifier.v1.InboundService/CountInboundMails", Permission::Staff),
     ("/portico.notifier.v1.InboundService/AcceptInboundMail", Permission::Staff),
     ("/portico.notifier.v1.InboundService/DropInboundMail", Permission::Staff),
     ("/portico.notifier.v1.DeliveriesService/GetDeliveryCounters", Permission::Operator),

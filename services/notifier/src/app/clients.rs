@@ -8,10 +8,10 @@ use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
 use portico_chassis::peers::{PeerChannel, Peers, own};
 use portico_proto::common::v1::render_service_client::RenderServiceClient;
-use portico_proto::common::v1::{RenderForRequest, RenderForResponse, UploadTicket};
+use portico_proto::common::v1::{RenderForRequest, RenderForResponse, Role, UploadTicket};
 use portico_proto::identity::v1::people_service_client::PeopleServiceClient;
 use portico_proto::identity::v1::portals_service_client::PortalsServiceClient;
-use portico_proto::identity::v1::{BatchGetPeopleRequest, GetInboundSecretRequest};
+use portico_proto::identity::v1::{BatchGetPeopleRequest, GetInboundSecretRequest, PersonStatus};
 use portico_proto::tickets::v1::inbound_service_client::InboundServiceClient;
 use portico_proto::tickets::v1::{MailOutcome, SubmitMailRequest};
 use uuid::Uuid;
@@ -45,6 +45,8 @@ pub struct Addressee {
     pub name: String,
     /// BCP 47.
     pub locale: String,
+    /// An agent or administrator who may act.
+    pub is_team: bool,
 }
 
 /// A message for tickets.
@@ -83,6 +85,15 @@ pub struct Submitted {
     pub outcome: Outcome,
     /// The writer, when known.
     pub person_id: Option<String>,
+    /// Of a claim: the people to tell that it waits for them.
+    pub deciders: Vec<String>,
+}
+
+impl Submitted {
+    /// What was settled without asking tickets.
+    pub fn unasked(outcome: Outcome) -> Self {
+        Self { outcome, person_id: None, deciders: Vec::new() }
+    }
 }
 
 impl Clients {
@@ -91,16 +102,13 @@ impl Clients {
         let mut render = HashMap::new();
         for producer in PRODUCERS {
             if peers.knows(producer) {
-                render.insert(producer, RenderServiceClient::new(peers.channel(producer)?));
+                render.insert(producer, RenderServiceClient::new(peers.channel(producer)?.repeating()));
             }
         }
-        let inbound = peers.knows("tickets").then(|| peers.channel("tickets")).transpose()?.map(InboundServiceClient::new);
-        Ok(Self {
-            render,
-            portals: PortalsServiceClient::new(peers.channel("identity")?),
-            people: PeopleServiceClient::new(peers.channel("identity")?),
-            inbound,
-        })
+        let inbound = peers.knows("tickets").then(|| peers.channel("tickets")).transpose()?;
+        let inbound = inbound.map(|tickets| InboundServiceClient::new(tickets.repeating()));
+        let identity = peers.channel("identity")?.repeating();
+        Ok(Self { render, portals: PortalsServiceClient::new(identity.clone()), people: PeopleServiceClient::new(identity), inbound })
     }
 
     /// Asks the event's owner for the words for one recipient, as of now. `NotFound`: not to be told.
@@ -132,7 +140,8 @@ impl Clients {
         let answer = deadline.bound(self.people.clone().batch_get_people(own(request, deadline)?)).await?;
         let people = answer.map_err(|status| Error::from_status(&status))?.into_inner().people;
         let found = people.into_iter().next().ok_or(Error::NOT_FOUND)?;
-        Ok(Addressee { email: found.email, name: found.name, locale: found.locale })
+        let is_team = matches!(found.role(), Role::Agent | Role::Admin) && found.status() == PersonStatus::Active;
+        Ok(Addressee { email: found.email, name: found.name, locale: found.locale, is_team })
     }
 
     /// Gives tickets a message and hears what became of it. Repeating it changes nothing.
@@ -167,7 +176,7 @@ impl Clients {
         };
         let ticket_number = (!answer.number.is_empty()).then_some(answer.number);
         let person_id = (!answer.person_id.is_empty()).then_some(answer.person_id);
-        Ok(Submitted { outcome: Outcome { state, ticket_number, reason: answer.reason }, person_id })
+        Ok(Submitted { outcome: Outcome { state, ticket_number, reason: answer.reason }, person_id, deciders: answer.decider_ids })
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Letter<'a> {
     pub portal: &'a PortalId,
     /// What it is about.
     pub kind: Kind,
+    /// Whether its reader may switch such mails off.
+    pub optional: bool,
     /// The person who gets it, when it is one: whose answers the reply address carries.
     pub reader: Option<&'a str>,
     /// The portal's inbound address: the mail's From.
@@ -214,7 +216,7 @@ fn footer(letter: &Letter<'_>, language: Language, title: &str) -> Vec<String> {
         lines.push(language.answer_hint().to_owned());
     }
     lines.push(language.sent_by(title));
-    if letter.kind.mail_is_optional() {
+    if letter.optional {
         lines.push(language.settings_hint().to_owned());
     }
     lines

@@ -16,7 +16,7 @@ use super::compose::{self, Letter, Outgoing};
 use super::content::Content;
 use super::guarded::guarded;
 use super::mailer::{Mail, Mailer};
-use super::prepare::Prepared;
+use super::prepare::{OURSELVES, Prepared};
 use super::wake;
 use crate::domain::backoff::{self, Failure, Next};
 use crate::domain::delivery::{Channel, Due};
@@ -104,7 +104,7 @@ impl Dispatcher {
         if self.app.unmarked.contains(due.id) {
             return self.app.release(&due, DOMAIN_BUSY, false, None, "left already").await;
         }
-        if !leased.wanted {
+        if !leased.wanted && is_optional(&due) {
             return self.app.cancel(&due, "not_wanted").await;
         }
         // An owner that went away during this batch is not asked for each of its mails.
@@ -147,6 +147,7 @@ impl Dispatcher {
             id: due.id,
             portal: &due.portal,
             kind: due.kind,
+            optional: is_optional(due),
             reader: (due.aggregate_kind == "ticket").then_some(due.recipient.as_str()),
             inbound_address: &portal.inbound_address,
             content,
@@ -202,6 +203,11 @@ impl Dispatcher {
         away.retain(|_, until| *until > now);
         away.keys().cloned().collect()
     }
+}
+
+/// Whether its reader may switch such a mail off. Not what the notifier itself says: that somebody's own words went nowhere (LC-17).
+fn is_optional(due: &Due) -> bool {
+    due.kind.mail_is_optional() && due.producer != OURSELVES
 }
 
 enum Refused {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::App;
 use super::compose::subject_of;
 use super::content::portal_path;
+use super::prepare::OURSELVES;
 use crate::store::events::{self, READING, Write};
 use crate::store::notification::{self, Notification, Reading};
 
@@ -182,7 +183,11 @@ impl App {
         if let Some(words) = self.titles.get(row.id) {
             return Found::Words(words);
         }
-        match self.clients.render_for(&row.producer, &reader.portal, row.event_id, &reader.person, &row.kind).await {
+        let content = match row.producer.as_str() {
+            OURSELVES => self.own_content(&reader.portal, row.event_id, &reader.person).await,
+            owner => self.clients.render_for(owner, &reader.portal, row.event_id, &reader.person, &row.kind).await,
+        };
+        match content {
             Ok(content) => {
                 let words = Words {
                     title: subject_of(&content),

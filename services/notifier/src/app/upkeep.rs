@@ -1,6 +1,5 @@
 //! What time does: claims expire, raw messages and old deliveries go, the oldest due delivery is measured.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use portico_chassis::error::Error;
@@ -73,9 +72,8 @@ impl App {
             inbound::forget_raw(&mut conn, &ids).await?;
         }
         if orphans {
-            let kept: HashSet<String> = inbound::raw_blobs(&mut conn).await?.into_iter().collect();
             drop(conn);
-            self.blobs.sweep(PREFIX, now - time::Duration::DAY, |path| kept.contains(path)).await?;
+            self.blobs.sweep_lost(PREFIX, now, |ids| inbound::with_raw(self.db.system(), ids)).await?;
         }
         Ok(())
     }

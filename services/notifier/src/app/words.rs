@@ -109,6 +109,16 @@ pub fn closed_answer(language: Language, follow_up: bool) -> (&'static str, Vec<
     }
 }
 
+/// The title of the bell mark about a mail that an agent decides about; `number`: the ticket that it wants to join.
+pub fn claim_waits(language: Language, number: Option<&str>) -> String {
+    match (language, number) {
+        (Language::English, Some(number)) => format!("A mail wants to join {number}: accept it or drop it"),
+        (Language::English, None) => "A mail answers a request that is gone: have a look".to_owned(),
+        (Language::German, Some(number)) => format!("Eine E-Mail möchte zu {number}: annehmen oder verwerfen"),
+        (Language::German, None) => "Eine E-Mail antwortet auf eine Anfrage, die es nicht mehr gibt: bitte ansehen".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 /// How long a claim waits for an agent.
 pub const CLAIM_LASTS: Duration = Duration::days(14);
+/// How long raw messages are kept; a claim's until it is settled.
+pub const RAW_KEPT: Duration = Duration::days(14);
 /// A message on which the service died this often, or that fails for good this often, is set aside.
 pub const MAX_ATTEMPTS: i32 = 5;
 /// The longest Message-ID that names a message; a longer one is replaced by the content's hash.
@@ -91,6 +93,11 @@ impl Outcome {
     pub fn quarantined(reason: impl Into<String>) -> Self {
         Self { state: State::Quarantined, ticket_number: None, reason: reason.into() }
     }
+}
+
+/// Whether a message of this state was refused because its ticket is closed.
+pub fn is_closed(state: State, reason: &str) -> bool {
+    state == State::Ignored && matches!(reason, "ticket_closed" | "ticket_closed_follow_up")
 }
 
 /// Strips angle brackets and blanks off a Message-ID as callers write it.

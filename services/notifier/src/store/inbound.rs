@@ -2,11 +2,11 @@
 
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::domain::inbound::{Outcome, State};
+use crate::domain::inbound::{CLAIM_LASTS, Outcome, State};
 
 /// A message as it is first stored.
 #[derive(Debug)]
@@ -81,6 +81,8 @@ pub struct Mail {
     pub attempts: i32,
     /// The request that accepted or dropped it.
     pub decided_request: Option<String>,
+    /// When its state was reached; `None` while it is queued.
+    pub ended_at: Option<OffsetDateTime>,
 }
 
 impl Mail {
@@ -88,10 +90,15 @@ impl Mail {
     pub fn state(&self) -> Result<State, Error> {
         self.state.parse().map_err(|_| Error::internal(format!("inbound mail {} has an unreadable state", self.id)))
     }
+
+    /// Until when an agent may decide about it, when it is a claim.
+    pub fn lapses_at(&self) -> Option<OffsetDateTime> {
+        self.ended_at.filter(|_| self.state == State::Claimed.name()).map(|since| since + CLAIM_LASTS)
+    }
 }
 
 const COLUMNS: &str = "id, portal, message_id, blob, state, ticket_number, reason, from_address, subject, person_id, received_at, attempts, \
-                       decided_request";
+                       decided_request, ended_at";
 
 /// One message of a portal.
 pub async fn get(conn: &mut PgConnection, portal: &PortalId, message_id: &str) -> Result<Option<Mail>, Error> {
@@ -119,6 +126,24 @@ pub async fn list(
          AND ($3::timestamptz IS NULL OR (received_at, id) < ($3, $4)) ORDER BY received_at DESC, id DESC LIMIT $5"
     ));
     Ok(sqlx::query_as(sql).bind(portal).bind(state.map(State::name)).bind(at).bind(id).bind(limit).fetch_all(conn).await?)
+}
+
+/// Counted up to here.
+pub const COUNT_LIMIT: i64 = 1_000;
+
+/// How many messages of a portal are in a state and came in after `since`; counted up to [`COUNT_LIMIT`].
+pub async fn count(conn: &mut PgConnection, portal: &PortalId, state: State, since: Option<OffsetDateTime>) -> Result<i32, Error> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT 1 FROM inbound_mail WHERE portal = $1 AND state = $2 \
+         AND ($3::timestamptz IS NULL OR received_at > $3) LIMIT $4) AS found",
+    )
+    .bind(portal)
+    .bind(state.name())
+    .bind(since)
+    .bind(COUNT_LIMIT)
+    .fetch_one(conn)
+    .await?;
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
 /// Leases up to `limit` queued messages until `until`, oldest first, and counts the attempt before it is made: a message that kills its
@@ -216,12 +241,14 @@ pub struct Decision<'a> {
     pub request_id: &'a str,
 }
 
-/// Ends a claim; false when it is no claim any more.
+/// Ends a claim; false when it is no claim any more. One that was accepted, so that its comment is there, wins over one that was dropped or
+/// lapsed at the same moment.
 pub async fn decide(conn: &mut PgConnection, portal: &PortalId, decision: &Decision<'_>, now: OffsetDateTime) -> Result<bool, Error> {
     let done = sqlx::query(
         "UPDATE inbound_mail SET state = $3, ticket_number = coalesce($4, ticket_number), reason = $5, decided_by = $6, decided_request = $7, \
                                  ended_at = $8 \
-         WHERE id = $1 AND portal = $2 AND state = 'claimed'",
+         WHERE id = $1 AND portal = $2 \
+           AND (state = 'claimed' OR state = 'ignored' AND reason IN ('dropped_by_agent', 'expired') AND $3 IN ('comment_added', 'ticket_created'))",
     )
     .bind(decision.id)
     .bind(portal)
@@ -263,7 +290,8 @@ pub async fn forget_raw(conn: &mut PgConnection, ids: &[Uuid]) -> Result<(), Err
     Ok(())
 }
 
-/// The blobs of all raw messages that are kept.
-pub async fn raw_blobs(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
-    Ok(sqlx::query_scalar("SELECT blob FROM inbound_mail WHERE raw_until IS NOT NULL").fetch_all(conn).await?)
+/// Those of these rows whose raw message is kept.
+pub async fn with_raw(pool: &PgPool, ids: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+    let sql = "SELECT id FROM inbound_mail WHERE id = ANY ($1) AND raw_until IS NOT NULL";
+    Ok(sqlx::query_scalar(sql).bind(ids).fetch_all(pool).await?)
 }

@@ -8,7 +8,6 @@ use portico_chassis::auth::{Keys, Person};
 use portico_chassis::blobs::{Blobs, Upload};
 use portico_chassis::error::Error;
 use portico_chassis::testing::eventually;
-use portico_proto::identity::v1::PersonFacts;
 use portico_proto::notifier::v1::{AcceptInboundMailRequest, DropInboundMailRequest, InboundState, ListInboundMailsRequest};
 use portico_proto::tickets::v1::{MailOutcome, SubmitMailResponse};
 use time::OffsetDateTime;
@@ -304,42 +303,6 @@ async fn an_agent_accepts_or_drops_a_claim_once() {
     assert_eq!((dropped.state(), dropped.reason.as_str()), (InboundState::Ignored, "dropped_by_agent"));
     assert_eq!(client.drop_inbound_mail(drop("k2@acme.test", "d1")).await.unwrap().into_inner(), dropped);
     assert_eq!(client.drop_inbound_mail(drop("absent@x.test", "d2")).await.unwrap_err().code(), Code::NotFound);
-    world.end().await;
-}
-
-/// LC-17 by mail: who writes to a closed ticket hears that it was not added.
-#[tokio::test]
-async fn an_answer_to_a_closed_ticket_is_answered() {
-    let world = World::new().await;
-    let alice = customer(1);
-    let facts = PersonFacts {
-        id: alice.id.to_string(),
-        email: "alice@acme.test".into(),
-        name: "Alice".into(),
-        locale: "de".into(),
-        ..PersonFacts::default()
-    };
-    world.identity.people.lock().unwrap().insert(alice.id.to_string(), facts);
-    world.tickets.with(|state| {
-        state.outcomes.push(Ok(SubmitMailResponse {
-            outcome: MailOutcome::Ignored.into(),
-            number: "DEMO-7".into(),
-            reason: "ticket_closed_follow_up".into(),
-            person_id: alice.id.to_string(),
-            ..Default::default()
-        }));
-    });
-    let id = ingest(&world, message("z1@acme.test", "support@demo.portico.test", PROVEN, "Still broken.")).await;
-    let mail = settled(&world, &id).await;
-    assert_eq!((mail.state(), mail.reason.as_str()), (InboundState::Ignored, "ticket_closed_follow_up"));
-    assert_eq!(mail.ticket_number, "DEMO-7");
-    let answer = eventually("the answer", async || world.sink.caught().first().cloned()).await;
-    assert_eq!(answer.to, ["alice@acme.test"]);
-    assert_eq!(answer.header("X-Portico-Ticket").as_deref(), Some("DEMO-7"));
-    assert!(answer.message().subject().unwrap().contains("DEMO-7"), "the number is in the subject too");
-    assert!(answer.message().body_text(0).unwrap().contains("Folgeanfrage anlegen"));
-    assert!(answer.message().body_text(0).unwrap().contains("/portal/demo/requests/DEMO-7/follow-up"));
-    assert!(!answer.message().body_text(0).unwrap().contains("Still broken"));
     world.end().await;
 }
 

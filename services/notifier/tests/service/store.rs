@@ -179,11 +179,21 @@ async fn a_claim_expires_and_raw_messages_are_forgotten_once_settled() {
     let outdated = inbound::outdated_raw(&mut conn, later, 10).await.unwrap();
     assert_eq!(outdated, [(leased[1].id, "notifier/inbound/2".to_owned())], "a claim and a queued message keep their bytes");
     inbound::forget_raw(&mut conn, &[leased[1].id]).await.unwrap();
-    assert_eq!(inbound::raw_blobs(&mut conn).await.unwrap().len(), 2);
+    let mut kept = inbound::with_raw(db.system(), (1..=4).map(Uuid::from_u128).collect()).await.unwrap();
+    kept.sort();
+    assert_eq!(kept, [1, 3].map(Uuid::from_u128));
     assert_eq!(inbound::expire_claims(&mut conn, at, later).await.unwrap(), 0);
     assert_eq!(inbound::expire_claims(&mut conn, later, later).await.unwrap(), 1);
     let expired = inbound::by_id(&mut conn, leased[0].id).await.unwrap().unwrap();
     assert_eq!((expired.state().unwrap(), expired.reason.as_str()), (State::Ignored, "expired"));
+    let word = async |conn: &mut PgConnection, outcome: Outcome, request_id: &str| {
+        let decision = inbound::Decision { id: leased[0].id, outcome: &outcome, agent: "a1", request_id };
+        inbound::decide(conn, &"demo".parse().unwrap(), &decision, later).await.unwrap()
+    };
+    assert!(!word(&mut conn, Outcome::ignored("dropped_by_agent"), "r1").await, "it waits no more");
+    let added = || Outcome { state: State::CommentAdded, ticket_number: Some("DEMO-1".into()), reason: String::new() };
+    assert!(word(&mut conn, added(), "r2").await, "what became a comment meanwhile is one");
+    assert!(!word(&mut conn, added(), "r3").await);
     let queued = inbound::lease(&mut conn, at, at, lease, 5).await.unwrap();
     inbound::release(&mut conn, queued[0].id, lease, later, false).await.unwrap();
     assert_eq!(inbound::by_id(&mut conn, queued[0].id).await.unwrap().unwrap().attempts, 0);

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::app::entity::CommentAnswer;
+use crate::app::hit::{HitView, SearchView};
 use crate::app::item_view::{FileView, ItemView};
 use crate::app::view::{Byline, Named, TicketView};
 use crate::domain::actions::Actions;
@@ -184,5 +185,21 @@ pub fn comment(answer: CommentAnswer) -> wire::AddCommentResponse {
         ticket: Some(ticket(answer.ticket)),
         follow_up_number: answer.follow_up_number.unwrap_or_default(),
         reopen_hint: answer.reopen_hint,
+    }
+}
+
+/// What a search found.
+pub fn found(view: SearchView) -> wire::SearchTicketsResponse {
+    let hit = |found: HitView| wire::TicketHit {
+        number: found.hit.number,
+        subject: found.hit.subject,
+        status_label: found.label,
+        snippet_html: found.snippet,
+        score: found.score,
+    };
+    wire::SearchTicketsResponse {
+        hits: view.hits.into_iter().map(hit).collect(),
+        total: i32::try_from(view.total).unwrap_or(i32::MAX),
+        total_capped: view.capped,
     }
 }

@@ -15,6 +15,10 @@ use crate::domain::words;
 
 /// Characters of a question.
 const LONGEST_QUESTION: usize = 200;
+/// Characters of a search over everything.
+const LONGEST_SEARCH: usize = 2_000;
+/// Hits of a search.
+const MOST_HITS: usize = 50;
 
 /// A page of a list.
 pub fn list_input(asker: &Asker, request: &wire::ListTicketsRequest) -> Result<ListInput, Error> {
@@ -68,6 +72,21 @@ pub fn filter(asker: &Asker, given: &wire::TicketFilter) -> Result<Filter, Error
     };
     form.done()?;
     Ok(filter)
+}
+
+/// A search's question and how many hits are wanted.
+pub fn search(request: &wire::SearchTicketsRequest) -> Result<(String, usize), Error> {
+    let mut form = Form::default();
+    let question = form.words("q", &request.query, LONGEST_SEARCH);
+    if question.is_empty() {
+        form.wrong("q", "required", "Say what you look for.");
+    }
+    let limit = usize::try_from(request.limit).unwrap_or(0);
+    if !(1..=MOST_HITS).contains(&limit) {
+        form.wrong("limit", "out_of_range", format!("From 1 to {MOST_HITS}."));
+    }
+    form.done()?;
+    Ok((question, limit))
 }
 
 fn scope(scope: wire::Scope, staff: bool) -> Option<Scope> {

@@ -76,18 +76,20 @@ fn answer(outcome: Outcome) -> wire::SubmitMailResponse {
         Outcome::Ticket { number, id, verified, person: writer } => {
             let outcome = if verified { wire::MailOutcome::TicketCreated } else { wire::MailOutcome::UnverifiedTicket };
             let (outcome, person_id) = (outcome.into(), person(writer));
-            wire::SubmitMailResponse { outcome, number, ticket_id: id, person_id, reason: String::new() }
+            wire::SubmitMailResponse { outcome, number, ticket_id: id, person_id, ..wire::SubmitMailResponse::default() }
         }
         Outcome::Comment { number, id, person: writer } => wire::SubmitMailResponse {
             outcome: wire::MailOutcome::CommentAdded.into(),
             number,
             ticket_id: id,
             person_id: writer.to_string(),
-            reason: String::new(),
+            ..wire::SubmitMailResponse::default()
         },
-        Outcome::Claimed { number } => wire::SubmitMailResponse {
+        Outcome::Claimed { number, reason, deciders } => wire::SubmitMailResponse {
             outcome: wire::MailOutcome::Claimed.into(),
             number: number.unwrap_or_default(),
+            reason: reason.to_owned(),
+            decider_ids: deciders.iter().map(PersonId::to_string).collect(),
             ..wire::SubmitMailResponse::default()
         },
         Outcome::Ignored { number, reason, person: writer } => wire::SubmitMailResponse {

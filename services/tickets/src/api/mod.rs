@@ -29,6 +29,7 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.tickets.v1.TicketsService/GetTicket", SignedIn),
     ("/portico.tickets.v1.TicketsService/ListTickets", SignedIn),
     ("/portico.tickets.v1.TicketsService/CountTickets", SignedIn),
+    ("/portico.tickets.v1.TicketsService/SearchTickets", SignedIn),
     ("/portico.tickets.v1.TicketsService/UpdateTicket", Staff),
     ("/portico.tickets.v1.TicketsService/CloseTicket", SignedIn),
     ("/portico.tickets.v1.TicketsService/ReopenTicket", SignedIn),

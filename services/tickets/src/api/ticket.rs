@@ -66,6 +66,13 @@ impl TicketsService for Api {
         Ok(Response::new(wire::CountTicketsResponse { counts: counts.collect() }))
     }
 
+    async fn search_tickets(&self, request: Request<wire::SearchTicketsRequest>) -> Result<Response<wire::SearchTicketsResponse>, Status> {
+        let (context, message) = (context(&request)?, request.into_inner());
+        let asker = Asker::new(&context, &message.portal)?;
+        let (question, limit) = filter::search(&message)?;
+        Ok(Response::new(encode::found(self.0.search(&asker, &question, limit).await?)))
+    }
+
     async fn update_ticket(&self, request: Request<wire::UpdateTicketRequest>) -> Result<Response<wire::Ticket>, Status> {
         let (context, message) = (context(&request)?, request.into_inner());
         let asker = Asker::new(&context, &message.portal)?;

@@ -4,7 +4,7 @@ use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::grpc::Context;
 use portico_chassis::ids::{PortalId, parse_uuid};
-use portico_chassis::peers::{PeerChannel, Peers, on_behalf, own, repeat};
+use portico_chassis::peers::{PeerChannel, Peers, on_behalf, own};
 use portico_proto::common::v1::{Role as WireRole, Visibility};
 use portico_proto::identity::v1 as wire;
 use portico_proto::identity::v1::captcha_service_client::CaptchaServiceClient;
@@ -40,10 +40,8 @@ impl Identity {
     /// # Errors
     /// When identity has no address.
     pub fn new(peers: &Peers) -> anyhow::Result<Self> {
-        Ok(Self {
-            people: PeopleServiceClient::new(peers.channel("identity")?),
-            captcha: CaptchaServiceClient::new(peers.channel("identity")?),
-        })
+        let identity = peers.channel("identity")?.repeating();
+        Ok(Self { people: PeopleServiceClient::new(identity.clone()), captcha: CaptchaServiceClient::new(identity) })
     }
 
     /// Facts by id; unknown ids are left out.
@@ -52,12 +50,9 @@ impl Identity {
     /// `Unavailable` when identity does not answer.
     pub async fn people(&self, portal: &PortalId, ids: &[Uuid], deadline: Deadline) -> Result<Vec<PersonFacts>, Error> {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let answer = repeat(deadline, || async {
-            let message = wire::BatchGetPeopleRequest { portal: portal.to_string(), ids: ids.clone() };
-            let sent = self.people.clone().batch_get_people(own(message, deadline)?).await;
-            sent.map_err(|status| Error::from_status(&status))
-        });
-        answer.await?.into_inner().people.into_iter().map(facts).collect()
+        let request = own(wire::BatchGetPeopleRequest { portal: portal.to_string(), ids }, deadline)?;
+        let answer = self.people.clone().batch_get_people(request).await.map_err(|status| Error::from_status(&status))?;
+        answer.into_inner().people.into_iter().map(facts).collect()
     }
 
     /// The person of an address, made without an account when there is none. Nobody is mailed: identity invites by our events.
@@ -65,18 +60,15 @@ impl Identity {
     /// # Errors
     /// `Invalid` for an address that is none; `Unavailable` when identity does not answer.
     pub async fn ensure(&self, asked: &Ensure<'_>, deadline: Deadline) -> Result<PersonFacts, Error> {
-        let answer = repeat(deadline, || async {
-            let message = wire::EnsurePersonRequest {
-                portal: asked.portal.to_string(),
-                request_id: asked.request_id.clone(),
-                email: asked.email.to_owned(),
-                name: asked.name.to_owned(),
-                ..wire::EnsurePersonRequest::default()
-            };
-            let sent = self.people.clone().ensure_person(own(message, deadline)?).await;
-            sent.map_err(|status| Error::from_status(&status))
-        });
-        facts(answer.await?.into_inner())
+        let message = wire::EnsurePersonRequest {
+            portal: asked.portal.to_string(),
+            request_id: asked.request_id.clone(),
+            email: asked.email.to_owned(),
+            name: asked.name.to_owned(),
+            ..wire::EnsurePersonRequest::default()
+        };
+        let answer = self.people.clone().ensure_person(own(message, deadline)?).await;
+        facts(answer.map_err(|status| Error::from_status(&status))?.into_inner())
     }
 
     /// The person of an address, if there is one.
@@ -84,12 +76,9 @@ impl Identity {
     /// # Errors
     /// `Unavailable` when identity does not answer.
     pub async fn find(&self, portal: &PortalId, email: &str, deadline: Deadline) -> Result<Option<PersonFacts>, Error> {
-        let answer = repeat(deadline, || async {
-            let message = wire::FindPeopleByEmailRequest { portal: portal.to_string(), emails: vec![email.to_owned()] };
-            let sent = self.people.clone().find_people_by_email(own(message, deadline)?).await;
-            sent.map_err(|status| Error::from_status(&status))
-        });
-        answer.await?.into_inner().people.into_iter().next().map(facts).transpose()
+        let request = own(wire::FindPeopleByEmailRequest { portal: portal.to_string(), emails: vec![email.to_owned()] }, deadline)?;
+        let answer = self.people.clone().find_people_by_email(request).await.map_err(|status| Error::from_status(&status))?;
+        answer.into_inner().people.into_iter().next().map(facts).transpose()
     }
 
     /// Checks and spends a guest's answer; the same answer with the same request id is free.
@@ -97,17 +86,14 @@ impl Identity {
     /// # Errors
     /// `Invalid` on the field `captcha`; `Unavailable` when identity does not answer: a guest's request waits for it.
     pub async fn spend_captcha(&self, context: &Context, portal: &PortalId, request_id: &str, answer: &CaptchaAnswer) -> Result<(), Error> {
-        let sent = repeat(context.deadline, || async {
-            let message = wire::VerifyCaptchaRequest {
-                portal: portal.to_string(),
-                request_id: request_id.to_owned(),
-                purpose: wire::CaptchaPurpose::GuestTicket.into(),
-                answer: Some(wire::CaptchaAnswer { token: answer.token.clone(), number: answer.number.clone(), code: answer.code.clone() }),
-            };
-            let sent = self.captcha.clone().verify_captcha(on_behalf(message, context)?).await;
-            sent.map_err(|status| Error::from_status(&status))
-        });
-        sent.await.map(|_| ())
+        let message = wire::VerifyCaptchaRequest {
+            portal: portal.to_string(),
+            request_id: request_id.to_owned(),
+            purpose: wire::CaptchaPurpose::GuestTicket.into(),
+            answer: Some(wire::CaptchaAnswer { token: answer.token.clone(), number: answer.number.clone(), code: answer.code.clone() }),
+        };
+        let sent = self.captcha.clone().verify_captcha(on_behalf(message, context)?).await;
+        sent.map(|_| ()).map_err(|status| Error::from_status(&status))
     }
 }
 

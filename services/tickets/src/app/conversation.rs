@@ -51,7 +51,7 @@ impl Tickets {
     /// What the rules, the state or the version say.
     pub async fn comment(&self, asker: &Asker, number: &str, input: CommentInput) -> Result<CommentAnswer, Error> {
         let number = number.to_uppercase();
-        self.comment_from(asker, Handle::Number(&number), input, &Self::uploaders(asker), None).await
+        self.comment_from(asker, Handle::Number(&number), input, &asker.name, None).await
     }
 
     /// The same, with files that somebody else has taken in for the asker, and with what somebody vouched for.
@@ -60,7 +60,7 @@ impl Tickets {
         asker: &Asker,
         handle: Handle<'_>,
         input: CommentInput,
-        uploaders: &[String],
+        uploader: &str,
         vouched: Option<Relation>,
     ) -> Result<CommentAnswer, Error> {
         let viewer = asker.viewer()?.clone();
@@ -81,16 +81,15 @@ impl Tickets {
         drop(conn);
         let (item, ticket) = (ItemId::new(self.random.uuid(now)), &opened.found.case.ticket);
         let hook = Hook { ticket: ticket.id, item, internal: input.visibility == Some(Visibility::Internal) };
-        let claimed = self.claim(asker, uploaders, &input.uploads, hook, now).await?;
+        let (files, claimed) = self.claim(asker, uploader, &input.uploads, hook, now).await?;
         let new = self.new_case(asker, &opened, &input, item);
         let CommentInput { body, visibility, next, .. } = input;
         let comment = Comment { item, body, visibility, channel: viewer.channel, next };
         let mut order = Order::new(Command::Comment(comment), Wants::Comment(Box::new(new)), input.etag);
         order.vouched = vouched;
-        order.files.clone_from(&claimed.files);
-        order.claims.clone_from(&claimed.claims);
+        (order.files, order.claims) = (files, claimed.claims());
         let answer = self.send(asker, opened, input.request, order).await?;
-        self.settle(&claimed).await;
+        self.blobs.settle(&claimed).await;
         view::stored(&answer)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use portico_chassis::blobs::{Claimed, unusable};
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
 use portico_chassis::grpc::Context;
@@ -17,7 +18,7 @@ use super::clients::{CaptchaAnswer, Ensure, derived};
 use super::collaborator::first_shares;
 use super::emit::{Emission, Scene, emit};
 use super::refusal;
-use super::upload::{Claimed, Hook, words};
+use super::upload::{Hook, words};
 use super::view::{self, Lens, TicketView};
 use crate::domain::access::{Actor, Relation};
 use crate::domain::case::Case;
@@ -33,6 +34,7 @@ use crate::domain::priority::Weights;
 use crate::domain::ticket::{Guest, Place};
 use crate::domain::words::lexemes;
 use crate::store;
+use crate::store::attachment::AttachmentRow;
 use crate::store::events::{self, Circumstances, TICKET};
 use crate::store::writes::Write;
 
@@ -89,6 +91,7 @@ pub(super) struct Draft {
     pub requester: Option<PersonFacts>,
     pub invitees: Vec<Invitee>,
     pub names: HashMap<Uuid, String>,
+    pub files: Vec<AttachmentRow>,
     pub claimed: Claimed,
 }
 
@@ -118,9 +121,9 @@ impl Tickets {
         }
         draft.invitees = self.invitees(asker, &input, now).await?;
         let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
-        draft.claimed = self.claim(asker, &Self::uploaders(asker), &input.uploads, hook, now).await?;
+        (draft.files, draft.claimed) = self.claim(asker, &asker.name, &input.uploads, hook, now).await?;
         let answer = self.commit_new(asker, &draft, request, rules, &agents, now).await?;
-        self.settle(&draft.claimed).await;
+        self.blobs.settle(&draft.claimed).await;
         view::stored(&answer)
     }
 
@@ -172,7 +175,7 @@ impl Tickets {
             group: input.group,
             follow_up_of: None,
         };
-        Ok(Draft { new, actor, requester, invitees: Vec::new(), names, claimed: Claimed::default() })
+        Ok(Draft { new, actor, requester, invitees: Vec::new(), names, files: Vec::new(), claimed: Claimed::default() })
     }
 
     /// Checks what is chosen from the catalogue and the agents, and learns its names.
@@ -233,11 +236,11 @@ impl Tickets {
         let answer = first_view(asker, draft, &out, &rules, now);
         let actor = draft.actor.person().map_or_else(|| "guest".to_owned(), |person| person.to_string());
         let mut entry = Entry::new(asker.portal.clone(), actor, now).request(Some(request)).expect(TICKET, draft.new.id, 0);
-        entry.claims.clone_from(&draft.claimed.claims);
+        entry.claims = draft.claimed.claims();
         let mut entry = entry.events(out.events).timers(out.timers);
         entry.finish.writes.extend(out.writes);
-        entry.finish.writes.extend(draft.claimed.files.iter().cloned().map(|file| Write::Attachment(Box::new(file))));
-        entry.finish.writes.extend(words(&draft.claimed.files).map(Write::Words));
+        entry.finish.writes.extend(draft.files.iter().cloned().map(|file| Write::Attachment(Box::new(file))));
+        entry.finish.writes.extend(words(&draft.files).map(Write::Words));
         entry.finish.writes.extend(asker.facts().cloned().map(|facts| Write::Person(Box::new(facts))));
         let (id, prefix) = (draft.new.id, rules.prefix(&asker.portal));
         let entry = entry.numbered("ticket", move |seq, finish: &mut Finish<Write>| {
@@ -249,7 +252,7 @@ impl Tickets {
             Outcome::Committed(committed) => Ok(committed.answer),
             Outcome::Replayed(answer) => Ok(answer),
             Outcome::KeyReused => Err(Error::KeyReused),
-            Outcome::ClaimTaken { .. } => Err(portico_chassis::blobs::unusable()),
+            Outcome::ClaimTaken { .. } => Err(unusable()),
             Outcome::VersionConflict => Err(Error::Unavailable("the journal")),
         }
     }

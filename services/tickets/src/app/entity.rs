@@ -31,6 +31,7 @@ use crate::domain::person::PersonFacts;
 use crate::domain::policy::Rules;
 use crate::domain::refusal::Refusal;
 use crate::domain::reply::makes_new_case;
+use crate::domain::status::Status;
 use crate::store;
 use crate::store::attachment::AttachmentRow;
 use crate::store::events::{Circumstances, TICKET};
@@ -277,9 +278,9 @@ impl Turn<'_> {
     }
 
     fn finish(&self, mut case: Case, actor: Actor, out: Emission) -> Result<Decision<Case, Write>, Error> {
-        let reopen_hint = self.hints(&case, actor, &out);
+        let stays_resolved = case.ticket.status == Status::Resolved && out.ticket.status == Status::Resolved;
         case.ticket = out.ticket;
-        let answer = self.answer(&case, actor, out.item, reopen_hint)?;
+        let answer = self.answer(&case, actor, out.item, stays_resolved)?;
         if out.events.is_empty() {
             return Ok(Decision::nothing(case, answer));
         }
@@ -291,14 +292,7 @@ impl Turn<'_> {
         Ok(Decision::change(case, entry))
     }
 
-    /// A customer's comment that leaves the ticket resolved.
-    fn hints(&self, before: &Case, actor: Actor, out: &Emission) -> bool {
-        let customer = actor.relation().is_some_and(crate::domain::access::Relation::is_customer);
-        let resolved = crate::domain::status::Status::Resolved;
-        customer && matches!(self.ask.wants, Wants::Comment(_)) && before.ticket.status == resolved && out.ticket.status == resolved
-    }
-
-    fn answer(&self, case: &Case, actor: Actor, item: Option<crate::store::item::ItemRow>, reopen_hint: bool) -> Result<Vec<u8>, Error> {
+    fn answer(&self, case: &Case, actor: Actor, item: Option<crate::store::item::ItemRow>, stays_resolved: bool) -> Result<Vec<u8>, Error> {
         let Some(lens) = self.lens(actor) else { return Ok(Vec::new()) };
         let ticket = view::detail(case, &lens, &self.ask.rules, self.now);
         match (&self.ask.wants, item) {
@@ -309,6 +303,7 @@ impl Turn<'_> {
             }
             (Wants::Comment(_), Some(row)) => {
                 let item = self.item(case, &lens, row, &self.ask.files)?;
+                let reopen_hint = stays_resolved && lens.relation.is_customer();
                 Ok(view::bytes(&CommentAnswer { item, ticket, follow_up_number: None, reopen_hint }))
             }
             _ => Ok(view::bytes(&ticket)),

@@ -56,15 +56,14 @@ impl Tickets {
         create(inherit(new.clone(), parent), writer_of(&new, actor), &opened.rules, now)?;
         let invitees = self.invitees(asker, &input, now).await?;
         let hook = Hook { ticket: new.id, item: new.item, internal: false };
-        let claimed = self.claim(asker, &Self::uploaders(asker), &input.uploads, hook, now).await?;
+        let (files, claimed) = self.claim(asker, &asker.name, &input.uploads, hook, now).await?;
         let follow_up = new.id;
         let linked = NewLinked { new, invitees, requester: draft.requester.map(Box::new) };
         let mut order = Order::new(Command::FollowUp { follow_up }, Wants::FollowUp(Box::new(linked)), None);
         order.names = draft.names;
-        order.files.clone_from(&claimed.files);
-        order.claims.clone_from(&claimed.claims);
+        (order.files, order.claims) = (files, claimed.claims());
         let answer = self.send(asker, opened, input.request, order).await?;
-        self.settle(&claimed).await;
+        self.blobs.settle(&claimed).await;
         view::stored(&answer)
     }
 

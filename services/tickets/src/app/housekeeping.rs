@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use portico_chassis::blobs::Blobs;
-use portico_chassis::clock::Clock;
 use portico_chassis::db::Db;
 use portico_chassis::error::Error;
 use portico_chassis::run::Boot;
@@ -20,15 +19,15 @@ use crate::store;
 
 /// How often objects without a row are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// An object without a row is left alone for this long: its entry may be on its way, and in a folder it is as old as its upload, which may be
-/// claimed for a day.
-const GRACE: time::Duration = time::Duration::days(3);
 
 /// Starts both, each on one replica at a time; they end with the intake.
 pub fn start(boot: &Boot<Config>, db: &Db, blobs: &Blobs) {
     scan::start(boot, db, blobs, boot.config.scanner.clone(), Files { db: db.clone() });
-    let sweeper = Sweeper { db: db.clone(), blobs: blobs.clone(), clock: boot.clock.clone() };
-    chore::start(boot, db, "sweeper", SWEEP_EVERY, move |_| sweeper.clone().sweep());
+    let (pool, blobs, clock) = (db.system().clone(), blobs.clone(), boot.clock.clone());
+    chore::start(boot, db, "sweeper", SWEEP_EVERY, move |_| {
+        let (pool, blobs, now) = (pool.clone(), blobs.clone(), clock.now());
+        async move { blobs.sweep_lost("tickets", now, |ids| store::attachment::known(&pool, ids)).await.map(drop) }
+    });
 }
 
 struct Files {
@@ -51,25 +50,5 @@ impl Quarantine for Files {
             Verdict::Infected => ScanState::Infected,
         };
         store::attachment::scanned(self.db.system(), AttachmentId::new(file), state).await
-    }
-}
-
-#[derive(Clone)]
-struct Sweeper {
-    db: Db,
-    blobs: Blobs,
-    clock: Clock,
-}
-
-impl Sweeper {
-    async fn sweep(self) -> Result<(), Error> {
-        let known = store::attachment::ids(self.db.system()).await?;
-        let has_row =
-            |path: &str| path.rsplit('/').next().and_then(|name| Uuid::try_parse(name).ok()).is_some_and(|id| known.contains(&id));
-        let swept = self.blobs.sweep("tickets", self.clock.now() - GRACE, has_row).await?;
-        if swept > 0 {
-            tracing::info!(swept, "objects without a row were swept");
-        }
-        Ok(())
     }
 }

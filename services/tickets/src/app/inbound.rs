@@ -21,7 +21,7 @@ use crate::domain::kinds::{Access, Channel, TicketType};
 use crate::domain::person::PersonFacts;
 use crate::domain::priority::Weights;
 use crate::domain::reply::may_write;
-use crate::domain::ticket::Place;
+use crate::domain::ticket::{Place, Ticket};
 use crate::store;
 use crate::store::ticket::Handle;
 
@@ -84,6 +84,10 @@ pub enum Outcome {
     Claimed {
         /// The number of the ticket that was answered; `None`: there is no such ticket.
         number: Option<String>,
+        /// Stable, snake_case.
+        reason: &'static str,
+        /// Who is to be told: the ticket's agent; while nobody owns it, all agents.
+        deciders: Vec<PersonId>,
     },
     /// No effect.
     Ignored {
@@ -112,13 +116,16 @@ impl Tickets {
             return told(&answer, &mail, person.as_ref());
         }
         if person.as_ref().is_some_and(|person| !person.active) {
-            return Ok(Outcome::Ignored { number: None, reason: "suspended", person: None });
+            return self.ignored(&mail, "suspended", None).await;
         }
         if mail.body.trim().is_empty() && mail.uploads.is_empty() {
-            return Ok(Outcome::Ignored { number: None, reason: "empty", person: person.map(|person| person.id) });
+            return self.ignored(&mail, "empty", person.map(|person| person.id)).await;
         }
         match (mail.reply, person) {
-            (Some((ticket, _)), None) if !mail.accepted => Ok(Outcome::Claimed { number: self.number_of(&mail, ticket).await? }),
+            (Some((ticket, _)), None) if !mail.accepted => {
+                let reason = if mail.proven { "not_on_ticket" } else { "unproven_sender" };
+                self.claimed(&mail, self.answered(&mail, ticket).await?, reason).await
+            }
             (Some((ticket, _)), known) => {
                 let person = self.made(&mail, known).await?;
                 self.mail_comment(&mail, ticket, person, request).await
@@ -149,28 +156,52 @@ impl Tickets {
         self.ensure(&asked, mail.deadline).await
     }
 
-    async fn number_of(&self, mail: &Mail, ticket: TicketId) -> Result<Option<String>, Error> {
+    /// The ticket that a mail answers; `None`: it is gone.
+    async fn answered(&self, mail: &Mail, ticket: TicketId) -> Result<Option<Ticket>, Error> {
         let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
         let found = store::ticket::find(&mut conn, &mail.portal, Handle::Id(ticket), None).await?;
-        Ok(found.map(|found| found.case.ticket.number))
+        Ok(found.map(|found| found.case.ticket))
+    }
+
+    /// No effect, about the ticket that the mail answers.
+    async fn ignored(&self, mail: &Mail, reason: &'static str, person: Option<PersonId>) -> Result<Outcome, Error> {
+        let answered = match mail.reply {
+            Some((ticket, _)) => self.answered(mail, ticket).await?,
+            None => None,
+        };
+        Ok(Outcome::Ignored { number: answered.map(|ticket| ticket.number), reason, person })
+    }
+
+    /// The mail waits for whoever answers for the ticket.
+    async fn claimed(&self, mail: &Mail, answered: Option<Ticket>, reason: &'static str) -> Result<Outcome, Error> {
+        let reason = if answered.is_some() { reason } else { "unknown_ticket" };
+        let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
+        // Who has the ticket may be gone from the team.
+        let assigned = answered.as_ref().and_then(|ticket| ticket.assignee).map(PersonId::uuid);
+        let owner = store::person::by_ids(&mut conn, &mail.portal, assigned.as_slice()).await?;
+        let deciders = match owner.first().filter(|owner| owner.active && owner.is_staff()) {
+            Some(owner) => vec![owner.id],
+            None => store::person::support(&mut conn, &mail.portal, super::AGENTS_TOLD).await?,
+        };
+        Ok(Outcome::Claimed { number: answered.map(|ticket| ticket.number), reason, deciders })
     }
 
     async fn mail_comment(&self, mail: &Mail, ticket: TicketId, person: PersonFacts, request: RequestKey) -> Result<Outcome, Error> {
         let mut conn = self.db.read(&mail.portal, mail.deadline).await?;
         let found = store::ticket::find(&mut conn, &mail.portal, Handle::Id(ticket), Some(person.id)).await?;
         drop(conn);
-        let Some(found) = found else { return Ok(Outcome::Claimed { number: None }) };
-        let number = Some(found.case.ticket.number.clone());
+        let Some(found) = found else { return self.claimed(mail, None, "unknown_ticket").await };
         let asker = Asker::of_facts(person.clone(), Channel::Email, mail.deadline);
         let own = relation(&found.case.ticket, asker.viewer()?, self.now()).filter(|relation| may_write(*relation));
         let vouched = mail.accepted.then_some(Relation::Collaborator(Access::Write));
         if own.is_none() && vouched.is_none() {
-            return Ok(Outcome::Claimed { number });
+            return self.claimed(mail, Some(found.case.ticket), "not_on_ticket").await;
         }
+        let number = Some(found.case.ticket.number);
         let body = if mail.body.trim().is_empty() { "(only files)".to_owned() } else { mail.body.clone() };
         let uploads = mail.uploads.clone();
         let input = CommentInput { request, etag: None, body, uploads, visibility: None, next: Next::default() };
-        let said = self.comment_from(&asker, Handle::Id(ticket), input, &[DOOR.to_owned()], vouched).await;
+        let said = self.comment_from(&asker, Handle::Id(ticket), input, DOOR, vouched).await;
         let ignored = |reason| Ok(Outcome::Ignored { number: number.clone(), reason, person: Some(person.id) });
         match said {
             Err(Error::RateLimited { .. }) => ignored("rate_limited"),
@@ -203,9 +234,9 @@ impl Tickets {
         let mut draft = self.draft(&asker, &input, now).await?;
         draft.invitees = self.invitees(&asker, &input, now).await?;
         let hook = Hook { ticket: draft.new.id, item: draft.new.item, internal: false };
-        draft.claimed = self.claim(&asker, &[DOOR.to_owned()], &input.uploads, hook, now).await?;
+        (draft.files, draft.claimed) = self.claim(&asker, DOOR, &input.uploads, hook, now).await?;
         let answer = self.commit_new(&asker, &draft, request, rules, &agents, now).await?;
-        self.settle(&draft.claimed).await;
+        self.blobs.settle(&draft.claimed).await;
         let view: TicketView = super::view::stored(&answer)?;
         Ok(Outcome::Ticket { number: view.number, id: view.id.to_string(), verified: view.verified, person: known })
     }

@@ -11,6 +11,7 @@ mod emit;
 pub mod entity;
 mod follow_up;
 pub mod guest;
+pub mod hit;
 pub mod housekeeping;
 pub mod import;
 pub mod inbound;

@@ -1,9 +1,9 @@
 //! Uploads become attachments: the object is copied first, the row is committed with the upload's id as a claim, staging goes last.
 
-use portico_chassis::blobs::{Upload, unusable};
+use portico_chassis::blobs::{Claimed, MOST_UPLOADS, Upload};
 use portico_chassis::error::Error;
-use portico_chassis::journal::Claim;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::Tickets;
 use super::asker::Asker;
@@ -12,20 +12,6 @@ use crate::domain::ids::{AttachmentId, ItemId, TicketId};
 use crate::domain::words::lexemes;
 use crate::store::attachment::AttachmentRow;
 use crate::store::words::WordsWrite;
-
-/// Files with one request.
-pub const MAX_UPLOADS: usize = 20;
-
-/// Uploads on their way to become attachments.
-#[derive(Debug, Default)]
-pub struct Claimed {
-    /// Rows, their objects already in place.
-    pub files: Vec<AttachmentRow>,
-    /// Each upload is used once.
-    pub claims: Vec<Claim>,
-    /// Staged objects, to be deleted after the commit.
-    staged: Vec<String>,
-}
 
 /// Where files hang.
 #[derive(Debug, Clone, Copy)]
@@ -51,71 +37,38 @@ pub fn words(files: &[AttachmentRow]) -> Option<WordsWrite> {
 }
 
 impl Tickets {
-    /// Verifies upload tickets of `uploaders` (the names that the asker may have uploaded under) and copies their objects to where
-    /// attachments live. An object whose entry is refused afterwards is swept.
+    /// Verifies upload tickets of `uploader` (the name that the asker's files were uploaded under) and copies their objects to where
+    /// attachments live: the rows, and what goes into their entry. An object whose entry is refused afterwards is swept.
     pub(super) async fn claim(
         &self,
         asker: &Asker,
-        uploaders: &[String],
+        uploader: &str,
         tokens: &[String],
         hook: Hook,
         now: OffsetDateTime,
-    ) -> Result<Claimed, Error> {
-        if tokens.len() > MAX_UPLOADS {
-            return Err(Error::invalid("uploads", "too_many", format!("At most {MAX_UPLOADS} files at once.")));
-        }
-        let mut claimed = Claimed::default();
-        for token in tokens {
-            let upload = self.upload(asker, uploaders, token, now)?;
-            let id = AttachmentId::new(self.random.uuid(now));
-            if claimed.staged.contains(&upload.staged()) {
-                return Err(unusable());
-            }
-            let state = verdict(&upload.name, &upload.content_type).map_err(Error::from)?;
-            self.blobs.claim(&upload, &path(id)).await?;
-            claimed.staged.push(upload.staged());
-            claimed.claims.push(Claim::Take { space: "upload", key: upload.id.to_string(), owner: id.uuid() });
-            claimed.files.push(AttachmentRow {
-                portal: asker.portal.clone(),
-                id: id.uuid(),
-                ticket_id: hook.ticket.uuid(),
-                item_id: hook.item.uuid(),
-                place: i16::try_from(claimed.files.len()).unwrap_or(i16::MAX),
-                name: upload.name,
-                size: i64::try_from(upload.size).map_err(Error::internal)?,
-                content_type: upload.content_type,
-                sha256: hex::decode(&upload.sha256).map_err(Error::internal)?,
-                state: state.code(),
-                internal: hook.internal,
-                actor_id: asker.as_viewer().map(|viewer| viewer.person.uuid()),
-                created_at: now,
-            });
-        }
-        Ok(claimed)
+    ) -> Result<(Vec<AttachmentRow>, Claimed), Error> {
+        let uploads = Upload::read_all(tokens, MOST_UPLOADS, &self.keys, &asker.portal, uploader, now)?;
+        let uploads: Vec<_> = uploads.into_iter().map(|upload| (self.random.uuid(now), upload)).collect();
+        // Nothing is copied when one of them is of a type that is not taken.
+        let rows = (0..).zip(&uploads).map(|(place, (id, upload))| row(asker, hook, place, *id, upload, now)).collect::<Result<_, _>>()?;
+        Ok((rows, self.blobs.claim(uploads, |id| path(AttachmentId::new(id))).await?))
     }
+}
 
-    fn upload(&self, asker: &Asker, uploaders: &[String], token: &str, now: OffsetDateTime) -> Result<Upload, Error> {
-        let mut found = Err(unusable());
-        for uploader in uploaders {
-            found = Upload::read(token, &self.keys, &asker.portal, uploader, now);
-            if found.is_ok() {
-                break;
-            }
-        }
-        found
-    }
-
-    /// Deletes staged objects after the commit; what can't be deleted now is swept by the gateway.
-    pub(super) async fn settle(&self, claimed: &Claimed) {
-        for object in &claimed.staged {
-            if let Err(error) = self.blobs.delete(object).await {
-                tracing::debug!(%error, "a staged object stays until it is swept");
-            }
-        }
-    }
-
-    /// The names under which the asker uploads.
-    pub(super) fn uploaders(asker: &Asker) -> Vec<String> {
-        vec![asker.name.clone()]
-    }
+fn row(asker: &Asker, hook: Hook, place: i16, id: Uuid, upload: &Upload, now: OffsetDateTime) -> Result<AttachmentRow, Error> {
+    Ok(AttachmentRow {
+        portal: asker.portal.clone(),
+        id,
+        ticket_id: hook.ticket.uuid(),
+        item_id: hook.item.uuid(),
+        place,
+        name: upload.name.clone(),
+        size: i64::try_from(upload.size).map_err(Error::internal)?,
+        content_type: upload.content_type.clone(),
+        sha256: hex::decode(&upload.sha256).map_err(Error::internal)?,
+        state: verdict(&upload.name, &upload.content_type).map_err(Error::from)?.code(),
+        internal: hook.internal,
+        actor_id: asker.as_viewer().map(|viewer| viewer.person.uuid()),
+        created_at: now,
+    })
 }

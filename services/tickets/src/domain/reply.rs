@@ -84,7 +84,9 @@ fn customer(ticket: &Ticket, relation: Relation, comment: &Comment, rules: &Rule
         Status::Assigned | Status::WaitingCustomer | Status::WaitingThirdParty => Some(false),
         Status::Resolved => (rules.policies.reopen == Reopen::OnComment).then_some(true),
         Status::Closed => {
-            return Err(Refusal::TicketClosed { follow_up: rules.policies.closed_update == ClosedUpdate::FollowUpLink });
+            // Collaborators are led to no page that they don't have.
+            let follow_up = relation.acts_for_requester() && rules.policies.closed_update == ClosedUpdate::FollowUpLink;
+            return Err(Refusal::TicketClosed { follow_up });
         }
     };
     let mut events = vec![said(comment, Visibility::Public, to.is_some())];

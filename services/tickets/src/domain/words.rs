@@ -23,12 +23,37 @@ pub fn lexemes<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     found.into_iter().collect()
 }
 
+/// The different words of a question, as many as count.
+pub fn wanted(question: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for word in cut(question) {
+        if words.len() < MAX_QUERY_WORDS && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
 /// A tsquery that finds texts with all the words, each from its beginning; `None` when the question has no word.
 ///
 /// Only letters and digits reach the query, each word quoted: nothing of the question is read as an operator.
 pub fn query(question: &str) -> Option<String> {
-    let words: Vec<String> = cut(question).take(MAX_QUERY_WORDS).map(|word| format!("'{word}':*")).collect();
-    (!words.is_empty()).then(|| words.join(" & "))
+    let words = wanted(question);
+    (!words.is_empty()).then(|| joined(&words, " & "))
+}
+
+/// A tsquery that finds texts with any of the words of [`wanted`], each from its beginning.
+pub fn any(words: &[String]) -> String {
+    joined(words, " | ")
+}
+
+/// A tsquery that finds texts with one word of [`wanted`].
+pub fn one(word: &str) -> String {
+    format!("'{word}':*")
+}
+
+fn joined(words: &[String], operator: &str) -> String {
+    words.iter().map(|word| one(word)).collect::<Vec<_>>().join(operator)
 }
 
 fn cut(text: &str) -> impl Iterator<Item = String> {
@@ -52,11 +77,13 @@ mod tests {
     fn nothing_of_a_question_is_an_operator() {
         assert_eq!(query("a' | !b:* & \\'c").as_deref(), Some("'a':* & 'b':* & 'c':*"));
         assert_eq!(query(" '&|!() "), None);
+        assert_eq!(any(&wanted("Pump, pump: noise")), "'pump':* | 'noise':*");
     }
 
     #[test]
     fn a_pasted_log_does_not_swell_the_index() {
         let log: String = (0..50_000).map(|line| format!("line{line} ")).collect();
         assert_eq!(lexemes([log.as_str()]).len(), MAX_WORDS);
+        assert_eq!(wanted(&log).len(), MAX_QUERY_WORDS);
     }
 }

@@ -2,7 +2,7 @@
 
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -135,10 +135,9 @@ pub async fn quarantined(pool: &PgPool, resting: &[Uuid], limit: i64) -> Result<
         .await?)
 }
 
-/// The ids of all files, for the sweep.
-pub async fn ids(pool: &PgPool) -> Result<std::collections::HashSet<Uuid>, Error> {
-    let ids: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM attachment").fetch_all(pool).await?;
-    Ok(ids.into_iter().collect())
+/// Which of these files there are, for the sweep.
+pub async fn known(db: impl PgExecutor<'_>, ids: Vec<Uuid>) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar("SELECT id FROM attachment WHERE id = ANY ($1)").bind(ids).fetch_all(db).await?)
 }
 
 /// Notes what the scanner said about a file that still waits.

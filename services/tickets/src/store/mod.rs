@@ -6,6 +6,7 @@ pub mod collaborator;
 pub mod columns;
 pub mod events;
 pub mod filter;
+pub mod hit;
 pub mod import;
 pub mod item;
 pub mod link;

@@ -2,7 +2,9 @@
 
 use portico_chassis::testing::clamd::Clamd;
 use portico_chassis::testing::eventually;
+use portico_chassis::uuid::Uuid;
 use portico_proto::tickets::v1 as wire;
+use portico_tickets::store;
 
 use crate::common::{World, fields, told};
 
@@ -15,6 +17,10 @@ async fn a_file_travels_with_its_words() {
     let made = world.create(&world.alice, request).await.unwrap();
     let item = world.timeline(&world.alice, &made.number).await.unwrap().remove(0);
     assert_eq!((item.attachments.len(), item.attachments[0].name.as_str(), item.attachments[0].size), (1, "screen.txt", 8));
+    let row = item.attachments[0].id.parse().unwrap();
+    let mut inspector = world.stage.inspect("tickets").await;
+    let known = store::attachment::known(&mut inspector, vec![row, Uuid::nil()]).await.unwrap();
+    assert_eq!(known, [row], "for the sweep");
 
     let read = |id: &str| wire::GetAttachmentBlobRequest { portal: "demo".into(), attachment_id: id.to_owned() };
     let id = &item.attachments[0].id;

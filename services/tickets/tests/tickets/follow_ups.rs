@@ -31,6 +31,43 @@ async fn collaborators_are_copied_and_those_who_are_named_come_along() {
     world.end().await;
 }
 
+/// Hardware > Printers > Paper: the ids of the product and its category.
+async fn printers(world: &World) -> (String, String) {
+    let (catalog, portal) = (world.catalog(), || "demo".to_owned());
+    let department = wire::CreateDepartmentRequest { portal: portal(), request_id: world.key(), name: "Hardware".into() };
+    let department = told(catalog.clone().create_department(world.stage.as_person(&world.admin, department)).await).unwrap();
+    let product =
+        wire::CreateProductRequest { portal: portal(), request_id: world.key(), name: "Printers".into(), department_id: department.id };
+    let product = told(catalog.clone().create_product(world.stage.as_person(&world.admin, product)).await).unwrap();
+    let category = wire::CreateCategoryRequest {
+        portal: portal(),
+        request_id: world.key(),
+        name: "Paper".into(),
+        product_id: product.id.clone(),
+        parent_id: String::new(),
+    };
+    let category = told(catalog.clone().create_category(world.stage.as_person(&world.admin, category)).await).unwrap();
+    (product.id, category.id)
+}
+
+/// LC-17, LC-18: a follow-up, and a comment that becomes a new case, stand where the closed one stood.
+#[tokio::test]
+async fn product_and_category_are_copied() {
+    let world = World::new().await;
+    let (product_id, category_id) = printers(&world).await;
+    let request = wire::CreateTicketRequest { product_id, category_id, ..world.plain("Jam") };
+    let number = world.create(&world.alice, request).await.unwrap().number;
+    world.close(&world.alice, &number, 0, "").await.unwrap();
+    let made = world.follow_up(&world.alice, &number, again(&world)).await.unwrap().number;
+    let late = world.comment(&world.alice, world.words(&number, "It jams again")).await.unwrap().follow_up_number;
+    for number in [made, late] {
+        let new = world.get(&world.alice, &number).await.unwrap();
+        let names = [new.department.unwrap().name, new.product.unwrap().name, new.category.unwrap().name];
+        assert_eq!(names, ["Hardware", "Printers", "Paper"], "{number}");
+    }
+    world.end().await;
+}
+
 #[tokio::test]
 async fn a_follow_up_that_is_refused_makes_and_invites_nobody() {
     let world = World::new().await;

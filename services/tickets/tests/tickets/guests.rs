@@ -97,7 +97,7 @@ async fn a_guest_needs_the_check_and_a_portal_that_takes_guests() {
     let world = World::with(closed, 1).await;
     let request = wire::CreateTicketRequest { guest: entry("gus@guest.test", "c1", "42"), ..world.plain("x") };
     assert_eq!(ask(&world, request).await.unwrap_err().http_status(), 401);
-    assert!(world.neighbour.0.lock().unwrap().spent.is_empty(), "nothing was spent on it");
+    assert!(world.neighbour.known.lock().unwrap().spent.is_empty(), "nothing was spent on it");
     world.end().await;
 }
 

@@ -1,8 +1,11 @@
 //! Mail that came in (CR-25, CF-5, S59, S60, S61).
 
+use portico_chassis::error::Error;
+use portico_proto::identity::v1::{PersonFacts, PersonStatus};
 use portico_proto::tickets::v1 as wire;
 use portico_proto::tickets::v1::{MailOutcome, Status};
 
+use crate::common::neighbour::facts;
 use crate::common::{World, told};
 
 fn mail(id: &str, from: &str, proven: bool) -> wire::SubmitMailRequest {
@@ -53,21 +56,35 @@ async fn an_unproven_sender_never_comments() {
         submit(&world, wire::SubmitMailRequest { subject: format!("Re: [{}]", ticket.number), ..mail("m1", "alice@acme.test", false) })
             .await;
     assert_eq!(fresh.outcome(), MailOutcome::UnverifiedTicket, "a number in the subject proves nothing");
-    assert_eq!(submit(&world, reply("m2", "alice@acme.test", false)).await.outcome(), MailOutcome::Claimed);
-    assert_eq!(
-        submit(&world, reply("m3", "eve@else.test", true)).await.outcome(),
-        MailOutcome::Claimed,
-        "somebody else with the reply address"
-    );
-    assert_eq!(submit(&world, reply("m4", "eve@else.test", true)).await.number, ticket.number, "an agent is told onto which ticket");
+    world.wait_for_agents().await;
+    let claim = submit(&world, reply("m2", "alice@acme.test", false)).await;
+    assert_eq!((claim.outcome(), claim.reason.as_str()), (MailOutcome::Claimed, "unproven_sender"));
+    assert_eq!(claim.number, ticket.number, "an agent is told onto which ticket");
+    let support = [world.agent.id.to_string(), world.agent2.id.to_string()];
+    assert_eq!(claim.decider_ids, support, "nobody owns it: all agents are told");
+    world.comment(&world.agent, world.words(&ticket.number, "Mine now")).await.unwrap();
+    let claim = submit(&world, reply("m3", "eve@else.test", true)).await;
+    assert_eq!((claim.outcome(), claim.reason.as_str()), (MailOutcome::Claimed, "not_on_ticket"), "somebody else with the reply address");
+    assert_eq!((claim.number, claim.decider_ids), (ticket.number.clone(), vec![world.agent.id.to_string()]), "its agent is told");
+    let mut inspector = world.stage.inspect("tickets").await;
+    let suspended = "UPDATE person SET active = NOT active WHERE id = $1";
+    sqlx::query(suspended).bind(world.agent.id).execute(&mut inspector).await.unwrap();
+    let claim = submit(&world, reply("m3b", "eve@else.test", true)).await;
+    assert_eq!(claim.decider_ids, [world.agent2.id.to_string()], "whoever is left, when its agent is gone");
+    sqlx::query(suspended).bind(world.agent.id).execute(&mut inspector).await.unwrap();
+    let claim = submit(&world, reply("m4", "carol@globex.test", true)).await;
+    assert_eq!((claim.outcome(), claim.reason.as_str()), (MailOutcome::Claimed, "not_on_ticket"), "known, but not here");
+    let nowhere = "0190b000-0000-7000-8000-000000000099".to_owned();
+    let claim = submit(&world, wire::SubmitMailRequest { reply_ticket_id: nowhere, ..reply("m5", "alice@acme.test", true) }).await;
+    assert_eq!((claim.outcome(), claim.reason.as_str(), claim.number.as_str()), (MailOutcome::Claimed, "unknown_ticket", ""));
     assert!(!world.neighbour.knows("eve@else.test"), "a claim makes nobody");
     let comments = |items: Vec<wire::TimelineItem>| items.into_iter().filter(|item| item.kind() == wire::ItemKind::Comment).count();
-    assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 0);
+    assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 1, "the agent's alone");
     // An agent accepts the claim: a comment of its sender.
     let accepted = wire::SubmitMailRequest { accepted_by: world.agent.id.to_string(), ..reply("m3", "eve@else.test", true) };
     assert_eq!(submit(&world, accepted.clone()).await.outcome(), MailOutcome::CommentAdded);
     assert_eq!(submit(&world, accepted).await.outcome(), MailOutcome::CommentAdded);
-    assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 1);
+    assert_eq!(comments(world.timeline(&world.agent, &ticket.number).await.unwrap()), 2);
     world.end().await;
 }
 
@@ -124,11 +141,20 @@ async fn a_mail_to_a_closed_ticket_is_answered_about_that_ticket() {
         settings["policies"]["closed_update"] = policy.into();
         let world = World::with(settings, 1).await;
         let ticket = world.create(&world.alice, world.plain("Mine")).await.unwrap();
+        world.share(&world.alice, &ticket.number, "carol@globex.test").await.unwrap();
         world.close(&world.alice, &ticket.number, 0, "").await.unwrap();
-        let late = wire::SubmitMailRequest { reply_ticket_id: ticket.id.clone(), ..mail("m1", "alice@acme.test", true) };
-        let answer = submit(&world, late).await;
-        assert_eq!((answer.outcome(), answer.reason.as_str()), (MailOutcome::Ignored, reason));
-        assert_eq!((answer.number, answer.person_id), (ticket.number, world.alice.id.to_string()));
+        // A collaborator can't make a follow-up, so they are offered none: by mail and in the API.
+        for (from, id, reason) in [("alice@acme.test", world.alice.id, reason), ("carol@globex.test", world.carol.id, "ticket_closed")] {
+            let answer = submit(&world, wire::SubmitMailRequest { reply_ticket_id: ticket.id.clone(), ..mail(from, from, true) }).await;
+            assert_eq!((answer.outcome(), answer.reason.as_str()), (MailOutcome::Ignored, reason), "{from}");
+            assert_eq!((answer.number, answer.person_id), (ticket.number.clone(), id.to_string()));
+        }
+        for (who, offered) in [(&world.alice, policy == "follow_up_link"), (&world.carol, false)] {
+            let Error::Conflict { code, meta, .. } = world.comment(who, world.words(&ticket.number, "Late")).await.unwrap_err() else {
+                panic!("{} was not refused", who.name)
+            };
+            assert_eq!((code.as_ref(), meta.contains_key("follow_up_of")), ("ticket_closed", offered), "{} {policy}", who.name);
+        }
         world.end().await;
     }
 }
@@ -152,6 +178,21 @@ async fn a_collaborators_answer_to_a_closed_ticket_brings_them_a_receipt() {
     let sent = world.render(&envelope.event_id, &carol, "receipt").await.unwrap();
     assert_eq!((sent.ticket_number.as_str(), sent.author_name.as_str()), ("DEMO-2", "Carol"));
     assert_eq!(world.get(&world.carol, "DEMO-2").await.unwrap().follow_up_of, "DEMO-1");
+    world.end().await;
+}
+
+/// An agent who looks what became of an answer sees which ticket it was about, also when it was ignored.
+#[tokio::test]
+async fn an_ignored_answer_names_its_ticket() {
+    let world = World::new().await;
+    let ticket = world.create(&world.alice, world.plain("Mine")).await.unwrap();
+    let reply = |id: &str| wire::SubmitMailRequest { reply_ticket_id: ticket.id.clone(), ..mail(id, "alice@acme.test", true) };
+    let empty = submit(&world, wire::SubmitMailRequest { body: " ".into(), ..reply("m1") }).await;
+    assert_eq!((empty.reason.as_str(), empty.number.as_str()), ("empty", ticket.number.as_str()));
+    world.neighbour.add(PersonFacts { status: PersonStatus::Suspended.into(), version: 2, ..facts(&world.alice) });
+    let suspended = submit(&world, reply("m2")).await;
+    assert_eq!((suspended.reason.as_str(), suspended.number.as_str()), ("suspended", ticket.number.as_str()));
+    assert_eq!(suspended.person_id, "", "nobody is answered");
     world.end().await;
 }
 

@@ -116,3 +116,25 @@ async fn a_timeline_is_read_from_either_end_cf_4() {
     assert_eq!(newest, oldest);
     world.end().await;
 }
+
+/// LC-12: a customer who writes on a resolved ticket is told that it stays so, and may reopen it where the portal has it so.
+#[tokio::test]
+async fn the_hint_to_reopen_comes_with_whether_one_may() {
+    for (policy, requester_may) in [("explicit_with_comment", true), ("never", false)] {
+        let mut settings = crate::common::helpdesk();
+        settings["policies"]["reopen"] = policy.into();
+        let world = World::with(settings, 1).await;
+        let number = world.create(&world.alice, world.plain("Mine")).await.unwrap().number;
+        world.share(&world.alice, &number, "carol@globex.test").await.unwrap();
+        world.reply(&world.agent, &number, "Done", Status::Resolved).await.unwrap();
+        let cases = [(&world.alice, true, requester_may), (&world.bob, true, requester_may), (&world.carol, true, false)];
+        for (who, hint, may) in cases {
+            let answer = world.comment(who, world.words(&number, "By the way")).await.unwrap();
+            let ticket = answer.ticket.unwrap();
+            assert_eq!(ticket.status(), Status::Resolved);
+            assert_eq!((answer.reopen_hint, ticket.actions.unwrap().reopen), (hint, may), "{} {policy}", who.name);
+        }
+        assert!(!world.comment(&world.agent, world.words(&number, "Noted")).await.unwrap().reopen_hint);
+        world.end().await;
+    }
+}

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
 use portico_integration_tests::client::number;
+use portico_integration_tests::page::text;
 use portico_integration_tests::portal::proven_mail;
-use portico_integration_tests::{Portal, World, wait};
+use portico_integration_tests::{Client, Mail, Portal, World, wait};
 use serde_json::{Value, json};
 
 /// What became of a mail.
@@ -92,6 +93,129 @@ async fn an_answer_to_a_closed_request_is_answered_with_its_number_and_a_link() 
     portal.inbound(&proven_mail(&portal.address("mallory"), &receipt.reply_to, "Re: Pump", &stranger, "Me too.")).await.expect(202);
     let claim = worked_off(&portal, &stranger).await;
     assert_eq!((claim["state"].as_str(), claim["ticket"].as_str()), (Some("claimed"), Some(n.as_str())), "{claim}");
+}
+
+/// A closed request, and what was mailed about it when it was open.
+async fn closed(portal: &Portal<'_>, customer: &Client) -> (String, Mail) {
+    let agent = portal.agent("agnes").await;
+    let n = number(&customer.ticket("Pump").await);
+    let receipt = portal.mailbox().about(customer.email(), "receipt", &n).await;
+    agent.post(&format!("tickets/{n}/comments"), json!({"body": "New seal.", "status": "resolved"})).await.expect(201);
+    customer.post(&format!("tickets/{n}/close"), json!({"satisfaction": 5})).await.expect(200);
+    (n, receipt)
+}
+
+/// LC-17 by mail, `refuse`: the writer is told so, also when they want no mail about their requests, and is offered no follow-up.
+#[tokio::test]
+async fn an_answer_to_a_closed_request_that_takes_nothing_more_is_answered_with_its_number() {
+    let world = World::shared().await;
+    let portal = world.portal("service-desk").await;
+    let alice = portal.customer("alice").await;
+    let (n, receipt) = closed(&portal, &alice).await;
+    alice.put("me/preferences", json!({"mail": {"ticket_update": false}})).await.expect(200);
+
+    let id = format!("refused-{}@mail.test", portal.slug);
+    portal.inbound(&proven_mail(alice.email(), &receipt.reply_to, "Re: Pump", &id, "It leaks again.")).await.expect(202);
+    let state = worked_off(&portal, &id).await;
+    assert_eq!((&state["state"], &state["reason"], &state["ticket"]), (&json!("ignored"), &json!("ticket_closed"), &json!(n)));
+    let answer = wait::until("the answer", async || {
+        portal.mailbox().of_kind(alice.email(), "ticket_update").into_iter().find(|mail| mail.subject.contains("not added"))
+    })
+    .await;
+    assert_eq!(answer.ticket, n);
+    assert!(answer.subject.contains(&n), "{}", answer.subject);
+    assert!(answer.text.contains(&format!("/portal/{}/requests/{n}", portal.slug)), "{}", answer.text);
+    assert!(!answer.text.contains("follow-up") && !answer.text.contains("It leaks again"), "{}", answer.text);
+    assert_eq!(alice.get("tickets?state=closed").await.expect(200)["items"].as_array().unwrap().len(), 1, "no request was made");
+}
+
+/// LC-17 by mail, `auto_new_case`: the answer is a request of its own, linked, with a receipt; support hears of it.
+#[tokio::test]
+async fn an_answer_to_a_closed_request_becomes_a_new_one() {
+    let world = World::shared().await;
+    let portal = world.portal("helpdesk").await;
+    let alice = portal.customer("alice").await;
+    let (n, receipt) = closed(&portal, &alice).await;
+
+    let id = format!("again-{}@mail.test", portal.slug);
+    portal.inbound(&proven_mail(alice.email(), &receipt.reply_to, "Re: Pump", &id, "It leaks again.")).await.expect(202);
+    let state = worked_off(&portal, &id).await;
+    assert_eq!(state["state"], "comment_added", "{state}");
+    let new = state["ticket"].as_str().unwrap();
+    assert_ne!(new, n);
+    let ticket = alice.get(&format!("tickets/{new}")).await.expect(200);
+    assert_eq!((&ticket["follow_up_of"], &ticket["description"]), (&json!(n), &json!("It leaks again.")), "{ticket}");
+    assert_eq!(alice.get(&format!("tickets/{n}")).await.expect(200)["status"], "closed");
+    let mail = portal.mailbox().about(alice.email(), "receipt", new).await;
+    assert!(mail.subject.contains(new), "{}", mail.subject);
+    portal.mailbox().about(&portal.address("agnes"), "ticket_update", new).await;
+    let refused = |mail: &Mail| mail.subject.contains("not added");
+    assert!(!portal.mailbox().to(alice.email()).iter().any(refused), "it was added");
+}
+
+/// S60: an answer that only an agent can let in rings for its agent, stands on the desk, and is accepted or dropped there.
+#[tokio::test]
+async fn a_claim_is_seen_by_its_agent_and_accepted_or_dropped() {
+    let world = World::shared().await;
+    let portal = world.portal("helpdesk").await;
+    let (agent, alice) = (portal.agent("agnes").await, portal.customer("alice").await);
+    let n = number(&alice.ticket("Pump").await);
+    agent.post(&format!("tickets/{n}/comments"), json!({"body": "Which pump?", "status": "waiting_customer"})).await.expect(201);
+    let asked = portal.mailbox().about(alice.email(), "ticket_update", &n).await;
+    let (known, forged) = (format!("known-{}@mail.test", portal.slug), format!("forged-{}@mail.test", portal.slug));
+    let home = portal.address("alice-at-home");
+    portal.inbound(&proven_mail(&home, &asked.reply_to, "Re: Pump", &known, "The blue one.")).await.expect(202);
+    let unproven = proven_mail(alice.email(), &asked.reply_to, "Re: Pump, urgently", &forged, "Send me the keys.");
+    portal.inbound(&unproven.replace("dmarc=pass", "dmarc=fail")).await.expect(202);
+    for (id, reason) in [(&known, "not_on_ticket"), (&forged, "unproven_sender")] {
+        let claim = worked_off(&portal, id).await;
+        assert_eq!((&claim["state"], &claim["reason"], &claim["ticket"]), (&json!("claimed"), &json!(reason), &json!(n)));
+    }
+    let marks = async || {
+        let bell = agent.get("notifications?unread=true").await.expect(200);
+        bell["items"].as_array().unwrap().iter().filter(|mark| mark["url"] == format!("/desk/{}/mail", portal.slug)).count()
+    };
+    wait::until("the agent's bell", async || (marks().await == 2).then_some(())).await;
+
+    let desk = format!("//desk/{}/mail", portal.slug);
+    let mut browser = portal.browser_of(&agent).await;
+    let page = text(&browser.get(&desk).await);
+    for words in [home.as_str(), alice.email(), "Re: Pump, urgently", n.as_str(), "not proven", "To decide <span class=\"num\">2</span>"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let accepted = browser.post(&page, &format!("{desk}/accept"), &[("message", &known)]).await;
+    assert_eq!(accepted.status, 303, "{}", text(&accepted));
+    assert_eq!(worked_off(&portal, &known).await["state"], "comment_added");
+    let timeline = alice.get(&format!("tickets/{n}/timeline")).await.expect(200).to_string();
+    assert!(timeline.contains("The blue one.") && !timeline.contains("Send me the keys."), "{timeline}");
+    let late = browser.post(&page, &format!("{desk}/drop"), &[("message", &known)]).await;
+    assert_eq!(late.status, 422, "it is decided");
+    assert!(text(&late).contains("error-summary") && !text(&late).contains(&home), "{}", text(&late));
+
+    agent.post(&format!("inbound-email/{forged}/drop"), json!({})).await.expect(200);
+    let dropped = worked_off(&portal, &forged).await;
+    assert_eq!((&dropped["state"], &dropped["reason"]), (&json!("ignored"), &json!("dropped_by_agent")));
+    assert!(text(&browser.get(&desk).await).contains("No mail waits for you"));
+    wait::until("the marks to go", async || (marks().await == 0).then_some(())).await;
+
+    let mut customer = portal.browser_of(&alice).await;
+    assert_eq!(customer.get(&desk).await.status, 404, "it does not exist for customers");
+}
+
+/// S64: what could not be read stands on the desk too.
+#[tokio::test]
+async fn a_message_that_was_set_aside_is_seen_on_the_desk() {
+    let world = World::shared().await;
+    let portal = world.portal("helpdesk").await;
+    let id = format!("two-{}@mail.test", portal.slug);
+    let raw = proven_mail(&portal.address("mia"), &format!("support@{}.portico.test", portal.slug), "Two senders", &id, "x");
+    portal.inbound(&raw.replace("From: ", "From: second@mail.test, ")).await.expect(202);
+    assert_eq!(worked_off(&portal, &id).await["state"], "quarantined");
+    let mut browser = portal.browser_of(&portal.admin).await;
+    let page = text(&browser.get(&format!("//desk/{}/mail?state=quarantined", portal.slug)).await);
+    for words in ["Two senders", "It does not name exactly one sender.", "Set aside <span class=\"num\">1</span>"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
 }
 
 /// S63: what a guest writes reaches nobody before the address is proven, whatever the form names.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use portico_integration_tests::page::text;
+use portico_integration_tests::page::{link, text};
 use portico_integration_tests::portal::PASSWORD;
 use portico_integration_tests::{Answer, World, wait};
 use reqwest::Method;
@@ -349,24 +349,26 @@ fn logs(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// CF-4: a long conversation shows its end, with a way to what was before.
+/// CF-4: a long conversation shows its end, with a way to what was before, at the desk and to the customer.
 #[tokio::test]
 async fn a_long_conversation_shows_its_newest_messages_and_leads_to_earlier_ones() {
     use futures_util::StreamExt;
     let world = World::shared().await;
     let portal = world.portal("helpdesk").await;
     let (agent, alice) = (portal.agent("agnes").await, portal.customer("alice").await);
+    let quiet = json!({"mail": {"ticket_update": false}, "bell": {"ticket_update": false}});
+    alice.put("me/preferences", quiet).await.expect(200);
     let number = alice.ticket("Long").await["number"].as_str().unwrap().to_owned();
     let path = format!("tickets/{number}/comments");
-    let note = async |at: u32| agent.post(&path, json!({"body": format!("Note-{at}."), "visibility": "internal"})).await.expect(201);
-    note(1).await;
-    futures_util::stream::iter(2..505).map(note).buffer_unordered(16).for_each(async |_| {}).await;
-    note(505).await;
-    let mut desk = portal.browser_of(&agent).await;
-    let page = text(&desk.get(&format!("//desk/{}/tickets/{number}", portal.slug)).await);
-    assert!(page.contains("Note-505.") && !page.contains("Note-1."), "the end is shown");
-    let link =
-        page.split_once("rel=\"prev\"").unwrap().0.rsplit_once("href=\"").unwrap().1.split('"').next().unwrap().replace("&#38;", "&");
-    let earlier = text(&desk.get(&format!("/{}", link.replace("&amp;", "&"))).await);
-    assert!(earlier.contains("Note-1.") && !earlier.contains("Note-505.") && !earlier.contains("rel=\"prev\""), "{link}");
+    let reply = async |at: u32| agent.post(&path, json!({"body": format!("Reply-{at}.")})).await.expect(201);
+    reply(1).await;
+    futures_util::stream::iter(2..505).map(reply).buffer_unordered(16).for_each(async |_| {}).await;
+    reply(505).await;
+    for (who, path) in [(&agent, format!("//desk/{}/tickets/{number}", portal.slug)), (&alice, format!("/requests/{number}"))] {
+        let mut own = portal.browser_of(who).await;
+        let page = text(&own.get(&path).await);
+        assert!(page.contains("Reply-505.") && !page.contains("Reply-1."), "{path}: the end is shown");
+        let earlier = text(&own.get(&link(&page, "Show earlier messages")).await);
+        assert!(earlier.contains("Reply-1.") && !earlier.contains("Reply-505.") && !earlier.contains("rel=\"prev\""), "{path}");
+    }
 }

@@ -6,43 +6,35 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use portico_chassis::auth::{Person, Role};
+use portico_chassis::testing::{Producer, serve};
 use portico_proto::common::v1 as common;
-use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
-use portico_proto::events::v1::{
-    Envelope, EventBody, GetHeadRequest, GetHeadResponse, IdentityEvent, PersonChanged, PullRequest, PullResponse, event_body,
-    identity_event,
-};
+use portico_proto::events::v1::{Envelope, IdentityEvent, PersonChanged, event_body, identity_event};
 use portico_proto::identity::v1::{
     BatchGetPeopleRequest, BatchGetPeopleResponse, FindPeopleByEmailRequest, FindPeopleByEmailResponse, PersonFacts, PersonStatus,
 };
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService};
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tower::Service;
 
-const EPOCH: &str = "01900000-0000-7000-8000-00000000e0c4";
-
 /// The peer. Clones share what they know.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Identity {
     people: Arc<Mutex<BTreeMap<String, PersonFacts>>>,
-    events: Arc<Mutex<Vec<Envelope>>>,
+    events: Producer,
 }
 
 impl Identity {
+    /// Knows nobody.
+    pub fn new() -> Self {
+        Self { people: Arc::default(), events: Producer::new("identity") }
+    }
+
     /// Serves; ends with the test.
     pub async fn start(self) -> SocketAddr {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tonic::transport::Server::builder()
-            .add_service(EventsServiceServer::new(self.clone()))
-            .add_service(People(self))
-            .serve_with_incoming(TcpListenerStream::new(listener));
-        #[allow(clippy::disallowed_methods, reason = "a peer lives as long as its test")]
-        tokio::spawn(server);
-        address
+        serve(Routes::new(self.events.service()).add_service(People(self))).await
     }
 
     /// Knows this person from now on, as somebody who has signed up.
@@ -78,53 +70,15 @@ impl Identity {
         if !change(facts) {
             people.remove(&id);
         }
-        let mut events = self.events.lock().unwrap();
-        let body = identity_event::Event::PersonChanged(PersonChanged { person_id: id.clone(), ..PersonChanged::default() });
-        let position = i64::try_from(events.len()).unwrap() + 1;
-        let previous_event_id = events.last().map(|last: &Envelope| last.event_id.clone()).unwrap_or_default();
-        events.push(Envelope {
-            event_id: portico_chassis::uuid::Uuid::from_u128(u128::try_from(position).unwrap()).to_string(),
+        let changed = identity_event::Event::PersonChanged(PersonChanged { person_id: id.clone(), ..PersonChanged::default() });
+        let event = Envelope {
             portal: person.portal.to_string(),
-            producer: "identity".into(),
-            epoch: EPOCH.into(),
-            position,
-            previous_event_id,
             aggregate_kind: "person".into(),
             aggregate_id: id,
             version,
-            body: Some(EventBody { body: Some(event_body::Body::Identity(IdentityEvent { event: Some(body) })) }),
             ..Envelope::default()
-        });
-    }
-}
-
-#[tonic::async_trait]
-impl EventsService for Identity {
-    async fn snapshot(
-        &self,
-        _: Request<portico_proto::events::v1::SnapshotRequest>,
-    ) -> Result<Response<portico_proto::events::v1::SnapshotResponse>, Status> {
-        Err(Status::unimplemented("no consumer of this test needs a snapshot"))
-    }
-
-    async fn begin_epoch(
-        &self,
-        _: Request<portico_proto::events::v1::BeginEpochRequest>,
-    ) -> Result<Response<portico_proto::events::v1::BeginEpochResponse>, Status> {
-        Err(Status::unimplemented("no database is restored in this test"))
-    }
-
-    async fn get_head(&self, _: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
-        let position = i64::try_from(self.events.lock().unwrap().len()).unwrap();
-        Ok(Response::new(GetHeadResponse { epoch: EPOCH.into(), position, matches: true }))
-    }
-
-    async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullResponse>, Status> {
-        let after = request.into_inner().after_position;
-        let events = self.events.lock().unwrap();
-        let head_position = i64::try_from(events.len()).unwrap();
-        let events = events.iter().filter(|event| event.position > after).cloned().collect();
-        Ok(Response::new(PullResponse { epoch: EPOCH.into(), events, head_position }))
+        };
+        self.events.tell(event_body::Body::Identity(IdentityEvent { event: Some(changed) }), event);
     }
 }
 

@@ -79,7 +79,7 @@ pub fn agent() -> Person {
 impl World {
     /// A running service with two portals.
     pub async fn new() -> Self {
-        let identity = Identity::default();
+        let identity = Identity::new();
         [alice(), bob(), agent()].iter().for_each(|person| identity.knows(person));
         let mut stage = Stage::new().await;
         stage.peer("identity", identity.clone().start().await);

@@ -59,10 +59,12 @@ pub struct Article {
     pub tags: Vec<String>,
     /// Other articles of its category.
     pub related: Vec<Link>,
-    /// What readers wrote.
+    /// What readers wrote last, oldest first.
     pub comments: Vec<Comment>,
-    /// Where the comments go on, or empty.
-    pub later: String,
+    /// Where older comments are, or empty.
+    pub earlier: String,
+    /// Where the newest comments are; empty when they are here.
+    pub newest: String,
     /// How many.
     pub comment_count: i32,
     /// The comment form.

@@ -128,10 +128,14 @@ pub struct Topic {
     pub answered: bool,
     /// The accepted answer, shown first unless it stands there anyway.
     pub accepted: Option<Post>,
+    /// Where it stands among the others, or empty.
+    pub accepted_url: String,
     /// The replies, oldest first.
     pub posts: Vec<Post>,
-    /// More replies, or empty.
-    pub next: String,
+    /// Where older replies are, or empty.
+    pub earlier: String,
+    /// Where the newest replies are; empty when they are here.
+    pub newest: String,
     /// Whether the reader may write.
     pub may_post: bool,
     /// Whether the reader may accept an answer.

@@ -5,7 +5,7 @@ use askama::Template;
 use super::form::{Challenge, Form};
 use super::layout::Layout;
 use super::ticket::{Entry, Fact, Row};
-use super::ui::{Choice, File, Person, Status, Tab, When};
+use super::ui::{Choice, File, Person, SafeHtml, Status, Tab, When};
 
 /// The list of requests.
 #[derive(Template)]
@@ -174,6 +174,19 @@ pub struct NewRequest {
     pub challenge: Option<Challenge>,
     /// For the draft that the browser keeps.
     pub draft_key: String,
+    /// Articles for the subject as it stands.
+    pub suggestions: Vec<Suggestion>,
+}
+
+/// An article that may answer a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Suggestion {
+    /// Where it is.
+    pub url: String,
+    /// Its title.
+    pub title: String,
+    /// The place that fits.
+    pub text: SafeHtml,
 }
 
 /// A request was sent.
@@ -192,6 +205,8 @@ pub struct Submitted {
     pub email: String,
     /// Whether a guest has to prove the address first.
     pub guest: bool,
+    /// Articles for the subject; none for a guest.
+    pub suggestions: Vec<Suggestion>,
 }
 
 /// Rating a request.

@@ -48,6 +48,8 @@ pub struct Group {
     pub icon: &'static str,
     /// More of it, or empty.
     pub more: String,
+    /// Whether there are more than this page of one kind shows.
+    pub cut: bool,
     /// The hits.
     pub hits: Vec<Hit>,
 }

@@ -37,6 +37,7 @@ fn compose_content(content: &Content) -> Outgoing {
         id: DeliveryId::new(Uuid::from_u128(42)),
         portal: &portal,
         kind: Kind::TicketUpdate,
+        optional: true,
         reader: Some("01890a5d-ac96-774b-bcce-b302099a8058"),
         inbound_address: "support@demo.portico.test",
         content,
@@ -176,6 +177,7 @@ fn an_address_that_is_no_plain_address_gets_no_mail() {
             reader: None,
             inbound_address: "support@demo.portico.test",
             content: &content,
+            optional: false,
             now: datetime!(2026-11-23 10:00 UTC),
         };
         assert_eq!(compose(&frame(), &letter).unwrap_err(), ComposeError::Address, "{address:?}");

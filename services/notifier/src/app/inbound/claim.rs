@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::domain::inbound::{Outcome, State};
+use crate::domain::inbound::{Outcome, RAW_KEPT, State};
 use crate::store::inbound::{self, Decision, Mail};
 
 /// The agent who decides.
@@ -35,6 +35,14 @@ impl App {
     ) -> Result<Vec<Mail>, Error> {
         let mut conn = self.db.read(portal, deadline).await?;
         inbound::list(&mut conn, portal, state, after, limit).await
+    }
+
+    /// How many claims wait, and how many messages were set aside whose bytes are still kept; each up to 1,000.
+    pub async fn count_inbound_mails(&self, portal: &PortalId, deadline: Deadline) -> Result<(i32, i32), Error> {
+        let mut conn = self.db.read(portal, deadline).await?;
+        let claimed = inbound::count(&mut conn, portal, State::Claimed, None).await?;
+        let since = self.clock.now() - RAW_KEPT;
+        Ok((claimed, inbound::count(&mut conn, portal, State::Quarantined, Some(since)).await?))
     }
 
     /// Turns a claim into a comment of its sender. Repeating the request gives the same answer.

@@ -13,13 +13,11 @@ use portico_chassis::ids::PortalId;
 use super::PREFIX;
 use crate::app::digest::{is_signed, sha256};
 use crate::app::{App, message};
-use crate::domain::inbound::is_timely;
+use crate::domain::inbound::{RAW_KEPT, is_timely};
 use crate::store::inbound::{self, Mail, NewMail};
 
 /// The largest message, in bytes.
 pub const MAX_BYTES: usize = 50_000_000;
-/// How long raw messages are kept; a claim's until it is settled.
-const RAW_KEPT: time::Duration = time::Duration::days(14);
 /// How long a secret is believed.
 const SECRET_KEPT: Duration = Duration::from_secs(60);
 /// How long the absence of a portal is believed.

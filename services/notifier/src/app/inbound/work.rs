@@ -18,7 +18,7 @@ use crate::app::portal::MailPortal;
 use crate::app::prepare::OURSELVES;
 use crate::app::{App, wake};
 use crate::domain::delivery::{Channel, Wanted};
-use crate::domain::inbound::{MAX_ATTEMPTS, Outcome, State};
+use crate::domain::inbound::{MAX_ATTEMPTS, Outcome, State, is_closed};
 use crate::domain::kind::Kind;
 use crate::domain::{loops, reply_address, sender};
 use crate::store::inbound::{self, Mail};
@@ -82,7 +82,7 @@ struct Read {
 impl App {
     async fn work_on(&self, mail: Mail, lease: Uuid) {
         let result = if mail.attempts > MAX_ATTEMPTS {
-            Ok(Submitted { outcome: Outcome::quarantined("gave_up"), person_id: None })
+            Ok(Submitted::unasked(Outcome::quarantined("gave_up")))
         } else {
             self.decide(&mail, lease).await
         };
@@ -95,7 +95,7 @@ impl App {
             Err(error) if mail.attempts >= MAX_ATTEMPTS => {
                 tracing::warn!(inbound = %mail.id, %error, "a message is set aside");
                 let outcome = Outcome::quarantined(format!("refused:{}", error.code()));
-                self.settle(&mail, lease, &Submitted { outcome, person_id: None }).await
+                self.settle(&mail, lease, &Submitted::unasked(outcome)).await
             }
             Err(error) => {
                 tracing::warn!(inbound = %mail.id, attempts = mail.attempts, %error, "a message could not be delivered");
@@ -110,14 +110,14 @@ impl App {
     async fn decide(&self, mail: &Mail, lease: Uuid) -> Result<Submitted, Error> {
         let read = match self.read(mail, Some(lease)).await? {
             Ok(read) => read,
-            Err(outcome) => return Ok(Submitted { outcome, person_id: None }),
+            Err(outcome) => return Ok(Submitted::unasked(outcome)),
         };
         if self.sends_too_much(mail, &read.from).await? {
-            return Ok(Submitted { outcome: Outcome::quarantined("loop_limit"), person_id: None });
+            return Ok(Submitted::unasked(Outcome::quarantined("loop_limit")));
         }
         match self.submission(mail, read).await? {
             Ok(submission) => self.clients.submit_mail(submission).await,
-            Err(unreadable) => Ok(Submitted { outcome: Outcome::quarantined(unreadable.to_string()), person_id: None }),
+            Err(unreadable) => Ok(Submitted::unasked(Outcome::quarantined(unreadable.to_string()))),
         }
     }
 
@@ -213,7 +213,8 @@ impl App {
         Ok(Bytes::from(chunks.concat()))
     }
 
-    /// Records the outcome; who wrote to a closed ticket gets an answer that says so, stored in the same transaction.
+    /// Records the outcome, and in the same transaction whom it concerns: who wrote to a closed ticket gets an answer that says so, who
+    /// decides about a claim a bell mark.
     async fn settle(&self, mail: &Mail, lease: Uuid, submitted: &Submitted) -> Result<(), Error> {
         let now = self.clock.now();
         let person = submitted.person_id.as_deref();
@@ -221,9 +222,8 @@ impl App {
         if !inbound::settle(&mut tx, mail.id, lease, &submitted.outcome, person, now).await? {
             return Ok(());
         }
-        if let Some(answer) = closed_answer(mail, submitted, now) {
-            delivery::store(&mut tx, &[answer], now).await?;
-        }
+        let told = closed_answer(submitted).into_iter().chain(claim_marks(submitted)).collect();
+        delivery::store(&mut tx, &[occurrence(mail, told, now)?], now).await?;
         tx.commit().await?;
         tracing::info!(inbound = %mail.id, state = %submitted.outcome.state, reason = submitted.outcome.reason, "a message was settled");
         self.wakes.deliveries();
@@ -237,20 +237,29 @@ impl App {
     }
 }
 
-fn closed_answer(mail: &Mail, submitted: &Submitted, now: time::OffsetDateTime) -> Option<Occurrence> {
-    let outcome = &submitted.outcome;
-    let closed = outcome.state == State::Ignored && matches!(outcome.reason.as_str(), "ticket_closed" | "ticket_closed_follow_up");
+fn closed_answer(submitted: &Submitted) -> Option<Wanted> {
+    let closed = is_closed(submitted.outcome.state, &submitted.outcome.reason);
     let recipient = submitted.person_id.clone().filter(|_| closed)?;
-    Some(Occurrence {
+    Some(Wanted { recipient, is_person: true, kind: Kind::TicketUpdate, channel: Channel::Mail })
+}
+
+fn claim_marks(submitted: &Submitted) -> impl Iterator<Item = Wanted> {
+    let deciders = submitted.deciders.iter().filter(move |_| submitted.outcome.state == State::Claimed);
+    deciders.map(|agent| Wanted { recipient: agent.clone(), is_person: true, kind: Kind::TicketUpdate, channel: Channel::Bell })
+}
+
+/// What the notifier itself tells about a message; `own_content` in `app/prepare.rs` has the words.
+fn occurrence(mail: &Mail, wanted: Vec<Wanted>, now: time::OffsetDateTime) -> Result<Occurrence, Error> {
+    Ok(Occurrence {
         event_id: mail.id,
-        portal: mail.portal.parse().ok()?,
+        portal: mail.portal.parse().map_err(|_| Error::internal("a message of no portal"))?,
         producer: OURSELVES.to_owned(),
         aggregate_kind: "inbound_mail".to_owned(),
         aggregate_id: mail.id.to_string(),
         actor: OURSELVES.to_owned(),
         at: now,
         traceparent: String::new(),
-        wanted: vec![Wanted { recipient, is_person: true, kind: Kind::TicketUpdate, channel: Channel::Mail }],
+        wanted,
     })
 }
 

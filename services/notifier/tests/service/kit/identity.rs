@@ -12,13 +12,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use portico_chassis::error::Error;
-use portico_proto::common::v1::render_service_server::RenderServiceServer;
-use portico_proto::events::v1::events_service_server::EventsServiceServer;
+use portico_chassis::testing::serve;
 use portico_proto::identity::v1::people_service_server::{PeopleService, PeopleServiceServer};
 use portico_proto::identity::v1::portals_service_server::{PortalsService, PortalsServiceServer};
 use portico_proto::identity::v1::revocation_service_server::{RevocationService, RevocationServiceServer};
 use portico_proto::identity::v1::*;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 use super::owner::Owner;
@@ -37,18 +35,14 @@ pub struct Identity {
 impl Identity {
     pub async fn start() -> Self {
         let owner = Owner::start("identity").await;
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let identity = Self { address: listener.local_addr().unwrap(), owner: owner.clone(), people: Arc::default() };
-        let server = tonic::transport::Server::builder()
+        let identity = Self { address: owner.address, owner, people: Arc::default() };
+        let routes = identity
+            .owner
+            .routes()
             .add_service(PortalsServiceServer::new(identity.clone()))
             .add_service(PeopleServiceServer::new(identity.clone()))
-            .add_service(RevocationServiceServer::new(identity.clone()))
-            .add_service(EventsServiceServer::new(owner.clone()))
-            .add_service(RenderServiceServer::new(owner))
-            .serve_with_incoming(TcpListenerStream::new(listener));
-        #[allow(clippy::disallowed_methods, reason = "a peer lives as long as its test")]
-        tokio::spawn(server);
-        identity
+            .add_service(RevocationServiceServer::new(identity.clone()));
+        Self { address: serve(routes).await, ..identity }
     }
 }
 

@@ -14,21 +14,17 @@ use std::sync::{Arc, Mutex};
 
 use portico_chassis::clock::to_proto;
 use portico_chassis::error::Error;
+use portico_chassis::testing::{Producer, serve};
 use portico_proto::common::v1::render_service_server::{RenderService, RenderServiceServer};
 use portico_proto::common::v1::{RenderForRequest, RenderForResponse};
 use portico_proto::events::v1::event_body::Body;
-use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
-use portico_proto::events::v1::{
-    Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, TicketNotice, TicketsEvent,
-};
+use portico_proto::events::v1::{Envelope, TicketNotice, TicketsEvent};
 use portico_proto::tickets::v1::inbound_service_server::{InboundService, InboundServiceServer};
 use portico_proto::tickets::v1::{MailOutcome, SubmitMailRequest, SubmitMailResponse};
 use time::OffsetDateTime;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
-
-const EPOCH: &str = "0190a000-0000-7000-8000-000000000001";
 
 /// A ticket of the tests.
 pub const TICKET: &str = "0190b000-0000-7000-8000-000000000007";
@@ -36,7 +32,6 @@ pub const TICKET: &str = "0190b000-0000-7000-8000-000000000007";
 /// What the peer says and heard.
 #[derive(Default)]
 pub struct State {
-    pub events: Vec<Envelope>,
     /// Where each recipient's mail goes.
     pub addresses: HashMap<String, String>,
     /// Recipients who may not see anything any more.
@@ -54,14 +49,13 @@ pub struct State {
 /// The peer.
 #[derive(Clone)]
 pub struct Owner {
-    pub name: &'static str,
     pub address: SocketAddr,
+    pub events: Producer,
     pub state: Arc<Mutex<State>>,
 }
 
 impl Owner {
     pub async fn start(name: &'static str) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let words = RenderForResponse {
             to_name: "Alice".into(),
             locale: "en".into(),
@@ -77,16 +71,16 @@ impl Owner {
             answerable: true,
             ..RenderForResponse::default()
         };
-        let owner =
-            Self { name, address: listener.local_addr().unwrap(), state: Arc::new(Mutex::new(State { words, ..State::default() })) };
-        let server = tonic::transport::Server::builder()
-            .add_service(EventsServiceServer::new(owner.clone()))
-            .add_service(RenderServiceServer::new(owner.clone()))
-            .add_service(InboundServiceServer::new(owner.clone()))
-            .serve_with_incoming(TcpListenerStream::new(listener));
-        #[allow(clippy::disallowed_methods, reason = "a peer lives as long as its test")]
-        tokio::spawn(server);
-        owner
+        let state = Arc::new(Mutex::new(State { words, ..State::default() }));
+        let owner = Self { address: SocketAddr::from(([0; 4], 0)), events: Producer::new(name), state };
+        Self { address: serve(owner.routes()).await, ..owner }
+    }
+
+    /// What it serves.
+    pub fn routes(&self) -> Routes {
+        Routes::new(self.events.service())
+            .add_service(RenderServiceServer::new(self.clone()))
+            .add_service(InboundServiceServer::new(self.clone()))
     }
 
     pub fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -106,61 +100,21 @@ impl Owner {
     }
 
     /// Tells an event.
-    #[allow(clippy::disallowed_methods, reason = "a peer has a clock of its own")]
     pub fn tell(&self, body: Body, actor: &str, at: OffsetDateTime) -> Uuid {
-        let id = Uuid::now_v7();
-        self.with(|state| {
-            let position = state.events.len() as i64 + 1;
-            state.events.push(Envelope {
-                event_id: id.to_string(),
-                portal: super::PORTAL.into(),
-                producer: self.name.into(),
-                epoch: EPOCH.into(),
-                position,
-                previous_event_id: state.events.last().map(|event| event.event_id.clone()).unwrap_or_default(),
-                aggregate_kind: "ticket".into(),
-                aggregate_id: TICKET.into(),
-                version: position,
-                at: Some(to_proto(at)),
-                actor: actor.into(),
-                traceparent: String::new(),
-                body: Some(EventBody { body: Some(body) }),
-            });
-        });
-        id
+        let event = Envelope {
+            portal: super::PORTAL.into(),
+            aggregate_kind: "ticket".into(),
+            aggregate_id: TICKET.into(),
+            at: Some(to_proto(at)),
+            actor: actor.into(),
+            ..Envelope::default()
+        };
+        self.events.tell(body, event)
     }
 
     /// How often something was rendered.
     pub fn renderings(&self) -> usize {
         self.with(|state| state.rendered.len())
-    }
-}
-
-#[tonic::async_trait]
-impl EventsService for Owner {
-    async fn snapshot(
-        &self,
-        _: Request<portico_proto::events::v1::SnapshotRequest>,
-    ) -> Result<Response<portico_proto::events::v1::SnapshotResponse>, Status> {
-        Err(Status::unimplemented("no consumer of this test needs a snapshot"))
-    }
-
-    async fn begin_epoch(
-        &self,
-        _: Request<portico_proto::events::v1::BeginEpochRequest>,
-    ) -> Result<Response<portico_proto::events::v1::BeginEpochResponse>, Status> {
-        Err(Status::unimplemented("no database is restored in this test"))
-    }
-
-    async fn get_head(&self, _: Request<GetHeadRequest>) -> Result<Response<GetHeadResponse>, Status> {
-        let position = self.with(|state| state.events.len() as i64);
-        Ok(Response::new(GetHeadResponse { epoch: EPOCH.into(), position, matches: true }))
-    }
-
-    async fn pull(&self, request: Request<PullRequest>) -> Result<Response<PullResponse>, Status> {
-        let after = request.into_inner().after_position as usize;
-        let (events, head) = self.with(|state| (state.events.iter().skip(after).cloned().collect(), state.events.len() as i64));
-        Ok(Response::new(PullResponse { epoch: EPOCH.into(), events, head_position: head }))
     }
 }
 

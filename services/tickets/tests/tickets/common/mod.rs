@@ -78,7 +78,7 @@ impl World {
     /// The same with a configuration.
     pub async fn with_config(settings: Value, replicas: usize, config: Config) -> Self {
         let mut stage = Stage::new().await;
-        let neighbour = Neighbour::default();
+        let neighbour = Neighbour::new();
         neighbour.set("demo", &settings);
         let acme = Some(organization(1, "ACME"));
         let mut alice = named(person(1, Role::Customer), "Alice", "alice@acme.test");

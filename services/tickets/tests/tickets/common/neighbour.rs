@@ -8,15 +8,14 @@ use std::task::{Context, Poll};
 
 use http::Request;
 use portico_chassis::auth::{Person, Visibility};
+use portico_chassis::testing::{Producer, serve};
 use portico_proto::common::v1::{Role, Visibility as WireVisibility};
-use portico_proto::events::v1::{
-    AddressProven, Envelope, EventBody, GetHeadRequest, GetHeadResponse, IdentityEvent, PersonChanged, PullRequest, PullResponse,
-    event_body, identity_event,
-};
+use portico_proto::events::v1::{AddressProven, Envelope, IdentityEvent, PersonChanged, event_body, identity_event};
 use portico_proto::identity::v1 as wire;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service};
 use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::service::Routes;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
@@ -25,14 +24,16 @@ use uuid::Uuid;
 pub struct Known {
     pub settings: Vec<wire::Settings>,
     pub people: BTreeMap<String, wire::PersonFacts>,
-    pub events: Vec<Envelope>,
     /// Captcha tokens that were spent, with the request id that spent them.
     pub spent: BTreeMap<String, String>,
 }
 
 /// A handle on the running neighbour.
-#[derive(Clone, Default)]
-pub struct Neighbour(pub Arc<Mutex<Known>>);
+#[derive(Clone)]
+pub struct Neighbour {
+    pub known: Arc<Mutex<Known>>,
+    events: Producer,
+}
 
 /// The facts of a person of the test kit.
 pub fn facts(person: &Person) -> wire::PersonFacts {
@@ -62,9 +63,14 @@ pub fn facts(person: &Person) -> wire::PersonFacts {
 }
 
 impl Neighbour {
+    /// Knows nothing.
+    pub fn new() -> Self {
+        Self { known: Arc::default(), events: Producer::new("identity") }
+    }
+
     /// Sets a portal's settings document.
     pub fn set(&self, portal: &str, document: &serde_json::Value) {
-        let mut known = self.0.lock().unwrap();
+        let mut known = self.known.lock().unwrap();
         let version = known.settings.iter().map(|settings| settings.version).max().unwrap_or(0) + 1;
         known.settings.retain(|settings| settings.portal != portal);
         known.settings.push(wire::Settings {
@@ -80,7 +86,7 @@ impl Neighbour {
     pub fn add(&self, person: wire::PersonFacts) {
         let id = person.id.clone();
         let portal = person.portal.clone();
-        self.0.lock().unwrap().people.insert(id.clone(), person);
+        self.known.lock().unwrap().people.insert(id.clone(), person);
         let fields = vec!["created".to_owned()];
         self.tell(
             &portal,
@@ -91,7 +97,7 @@ impl Neighbour {
 
     /// Whether there is a person of an address.
     pub fn knows(&self, email: &str) -> bool {
-        self.0.lock().unwrap().people.values().any(|person| person.email == email)
+        self.known.lock().unwrap().people.values().any(|person| person.email == email)
     }
 
     /// Tells that a person proved their address.
@@ -100,28 +106,18 @@ impl Neighbour {
     }
 
     fn tell(&self, portal: &str, aggregate: &str, event: identity_event::Event) {
-        let mut known = self.0.lock().unwrap();
-        let previous = known.events.last().map(|event| event.event_id.clone()).unwrap_or_default();
-        let position = known.events.len() as i64 + 1;
-        known.events.push(Envelope {
-            event_id: Uuid::now_v7().to_string(),
+        let event_of_person = Envelope {
             portal: portal.to_owned(),
-            producer: "identity".to_owned(),
-            epoch: "one".to_owned(),
-            position,
-            previous_event_id: previous,
             aggregate_kind: "person".to_owned(),
             aggregate_id: aggregate.to_owned(),
-            version: position,
-            at: None,
             actor: "system".to_owned(),
-            traceparent: String::new(),
-            body: Some(EventBody { body: Some(event_body::Body::Identity(IdentityEvent { event: Some(event) })) }),
-        });
+            ..Envelope::default()
+        };
+        self.events.tell(event_body::Body::Identity(IdentityEvent { event: Some(event) }), event_of_person);
     }
 
     fn ensure(&self, request: wire::EnsurePersonRequest) -> Result<wire::PersonFacts, Status> {
-        let mut known = self.0.lock().unwrap();
+        let mut known = self.known.lock().unwrap();
         let email = request.email.to_lowercase();
         let found = known.people.values().find(|person| person.email == email && person.portal == request.portal).cloned();
         let person = found.unwrap_or_else(|| wire::PersonFacts {
@@ -142,13 +138,13 @@ impl Neighbour {
     }
 
     fn batch(&self, request: &wire::BatchGetPeopleRequest) -> wire::BatchGetPeopleResponse {
-        let known = self.0.lock().unwrap();
+        let known = self.known.lock().unwrap();
         let people = request.ids.iter().filter_map(|id| known.people.get(id).filter(|person| person.portal == request.portal).cloned());
         wire::BatchGetPeopleResponse { people: people.collect() }
     }
 
     fn verify(&self, request: wire::VerifyCaptchaRequest) -> Result<wire::VerifyCaptchaResponse, Status> {
-        let mut known = self.0.lock().unwrap();
+        let mut known = self.known.lock().unwrap();
         let answer = request.answer.unwrap_or_default();
         let spent_by = known.spent.entry(answer.token.clone()).or_insert_with(|| request.request_id.clone());
         if answer.number != "42" || *spent_by != request.request_id {
@@ -161,46 +157,32 @@ impl Neighbour {
         let path = request.uri().path().to_owned();
         match path.rsplit('/').next().unwrap_or_default() {
             "ListSettings" => unary(request, move |asked: wire::ListSettingsRequest| {
-                let known = self.0.lock().unwrap();
+                let known = self.known.lock().unwrap();
                 let settings = known.settings.iter().filter(|settings| settings.version > asked.after_version).cloned().collect();
                 Ok(wire::ListSettingsResponse { settings })
             }),
             "ListRevocations" => unary(request, |_: wire::ListRevocationsRequest| Ok(wire::ListRevocationsResponse::default())),
             "BatchGetPeople" => unary(request, move |asked: wire::BatchGetPeopleRequest| Ok(self.batch(&asked))),
             "FindPeopleByEmail" => unary(request, move |asked: wire::FindPeopleByEmailRequest| {
-                let known = self.0.lock().unwrap();
+                let known = self.known.lock().unwrap();
                 let wanted = |person: &&wire::PersonFacts| person.portal == asked.portal && asked.emails.contains(&person.email);
                 let people = known.people.values().filter(wanted).cloned().collect();
                 Ok(wire::FindPeopleByEmailResponse { people })
             }),
             "EnsurePerson" => unary(request, move |asked| self.ensure(asked)),
             "VerifyCaptcha" => unary(request, move |asked| self.verify(asked)),
-            "GetHead" => unary(request, move |_: GetHeadRequest| {
-                let position = self.0.lock().unwrap().events.len() as i64;
-                Ok(GetHeadResponse { epoch: "one".to_owned(), position, matches: true })
-            }),
-            "Pull" => unary(request, move |asked: PullRequest| {
-                let known = self.0.lock().unwrap();
-                let events: Vec<Envelope> = known.events.iter().filter(|event| event.position > asked.after_position).cloned().collect();
-                Ok(PullResponse { epoch: "one".to_owned(), head_position: known.events.len() as i64, events })
-            }),
             other => panic!("the neighbour was asked for {other}"),
         }
     }
 
     /// Serves on a free port.
     pub async fn serve(&self) -> SocketAddr {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = tonic::transport::Server::builder()
+        let routes = Routes::new(self.events.service())
             .add_service(Portals(self.clone()))
             .add_service(People(self.clone()))
             .add_service(Captcha(self.clone()))
-            .add_service(Revocation(self.clone()))
-            .add_service(Events(self.clone()));
-        #[allow(clippy::disallowed_methods, reason = "a test's server ends with the test")]
-        tokio::spawn(server.serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener)));
-        address
+            .add_service(Revocation(self.clone()));
+        serve(routes).await
     }
 }
 
@@ -253,4 +235,3 @@ door!(Portals, "portico.identity.v1.PortalsService");
 door!(People, "portico.identity.v1.PeopleService");
 door!(Captcha, "portico.identity.v1.CaptchaService");
 door!(Revocation, "portico.identity.v1.RevocationService");
-door!(Events, "portico.events.v1.EventsService");
