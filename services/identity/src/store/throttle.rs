@@ -7,7 +7,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::domain::throttle::{Attempts, Charge};
 
-/// Counts an attempt, or refuses it. The row is locked while it is decided, so many at once are counted one by one.
+/// Counts an attempt, or refuses it. The row is made or locked by one statement, so many at once are counted one by one, also while
+/// somebody's success deletes it.
 pub async fn charge(
     conn: &mut PgConnection,
     portal: &PortalId,
@@ -17,18 +18,15 @@ pub async fn charge(
     lock: Duration,
 ) -> Result<Charge, Error> {
     let mut tx = conn.begin().await?;
-    sqlx::query("INSERT INTO throttle (portal, key, count, tried_at) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING")
-        .bind(portal)
-        .bind(&key[..])
-        .bind(now)
-        .execute(&mut *tx)
-        .await?;
-    let (count, locked_until): (i32, Option<OffsetDateTime>) =
-        sqlx::query_as("SELECT count, locked_until FROM throttle WHERE portal = $1 AND key = $2 FOR UPDATE")
-            .bind(portal)
-            .bind(&key[..])
-            .fetch_one(&mut *tx)
-            .await?;
+    let (count, locked_until): (i32, Option<OffsetDateTime>) = sqlx::query_as(
+        "INSERT INTO throttle (portal, key, count, tried_at) VALUES ($1, $2, 0, $3) \
+         ON CONFLICT (portal, key) DO UPDATE SET tried_at = EXCLUDED.tried_at RETURNING count, locked_until",
+    )
+    .bind(portal)
+    .bind(&key[..])
+    .bind(now)
+    .fetch_one(&mut *tx)
+    .await?;
     let (attempts, charge) = Attempts { count, locked_until }.charge(now, limit, lock);
     sqlx::query("UPDATE throttle SET count = $3, locked_until = $4, tried_at = $5 WHERE portal = $1 AND key = $2")
         .bind(portal)

@@ -1,6 +1,7 @@
 //! Guessing passwords (S17).
 
 use portico_chassis::error::Error;
+use portico_identity::store::throttle;
 use portico_proto::identity::v1::*;
 use serde_json::json;
 use time::Duration;
@@ -57,6 +58,21 @@ async fn many_guesses_at_once_are_counted_one_by_one() {
     let tries = futures_util::future::join_all((0..8).map(|_| guess())).await;
     let statuses: Vec<u16> = tries.into_iter().map(|tried| refusal(tried).http_status()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 3, "{statuses:?}");
+    place.end().await;
+}
+
+#[tokio::test]
+async fn a_count_that_is_taken_back_fails_nobody_who_is_counted_at_that_moment() {
+    let place = Place::demo().await;
+    let (portal, key) = ("demo".parse().unwrap(), [7; 32]);
+    let one = async || {
+        let mut conn = place.stage.inspect("identity").await;
+        for _ in 0..100 {
+            throttle::charge(&mut conn, &portal, &key, place.clock.now(), 1_000, Duration::MINUTE).await.unwrap();
+            throttle::clear(&mut conn, &portal, &key).await.unwrap();
+        }
+    };
+    futures_util::future::join_all((0..8).map(|_| one())).await;
     place.end().await;
 }
 
