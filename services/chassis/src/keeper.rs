@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use opentelemetry::KeyValue;
 use sqlx::{PgConnection, PgPool};
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -108,15 +109,17 @@ struct Dirty {
     portal: PortalId,
     id: Uuid,
     version: i64,
+    next_at: OffsetDateTime,
 }
 
 /// Refreshes one batch; true when there was something and all of it went well.
 async fn pass(pool: &PgPool, keeper: &dyn Keeper) -> Result<bool, Error> {
     // Two replicas may refresh the same copy: upserts go by version, so that is only work done twice.
-    let looking = sqlx::query_as("SELECT portal, id, version FROM dirty WHERE kind = $1 AND next_at <= now() ORDER BY next_at LIMIT $2")
-        .bind(keeper.kind())
-        .bind(BATCH)
-        .fetch_all(pool);
+    let looking =
+        sqlx::query_as("SELECT portal, id, version, next_at FROM dirty WHERE kind = $1 AND next_at <= now() ORDER BY next_at LIMIT $2")
+            .bind(keeper.kind())
+            .bind(BATCH)
+            .fetch_all(pool);
     let due: Vec<Dirty> = tokio::time::timeout(PATIENCE, looking).await.map_err(|_| SILENCE)??;
     let mut by_portal: BTreeMap<PortalId, Vec<Dirty>> = BTreeMap::new();
     for row in due {
@@ -147,14 +150,15 @@ async fn pass(pool: &PgPool, keeper: &dyn Keeper) -> Result<bool, Error> {
 async fn refresh(pool: &PgPool, keeper: &dyn Keeper, portal: &PortalId, rows: &[Dirty]) -> Result<(), Error> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     tokio::time::timeout(PATIENCE, keeper.refresh(portal, &ids)).await.map_err(|_| Error::Deadline)??;
-    let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();
+    // A copy that was marked again meanwhile stays dirty, also at a version that was seen: a restored owner counts from an earlier one.
     let cleaning = sqlx::query(
-        "DELETE FROM dirty d USING unnest($2::uuid[], $3::bigint[]) AS w (id, version) \
-         WHERE d.kind = $1 AND d.id = w.id AND d.version <= w.version",
+        "DELETE FROM dirty d USING unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS w (id, version, next_at) \
+         WHERE d.kind = $1 AND d.id = w.id AND d.version = w.version AND d.next_at = w.next_at",
     )
     .bind(keeper.kind())
     .bind(&ids)
-    .bind(versions)
+    .bind(rows.iter().map(|row| row.version).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.next_at).collect::<Vec<_>>())
     .execute(pool);
     tokio::time::timeout(PATIENCE, cleaning).await.map_err(|_| SILENCE)??;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chassis::markdown::escape;
 use portico_proto::tickets::v1 as proto;
 
 use crate::call::Call;
@@ -35,7 +36,7 @@ pub async fn find(call: &Call, query: &str, limit: i32) -> Answer<proto::SearchT
 
 /// Safe HTML that says where the words stand, or the number and status where that was not looked for.
 pub fn snippet(hit: &proto::TicketHit) -> String {
-    let told = || crate::portal::view::ui::escape(&format!("{} · {}", hit.number, hit.status_label));
+    let told = || escape(&format!("{} · {}", hit.number, hit.status_label));
     if hit.snippet_html.is_empty() { told() } else { hit.snippet_html.clone() }
 }
 

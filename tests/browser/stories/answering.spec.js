@@ -217,6 +217,7 @@ test("the team decides about answers that only a person can let in", async ({ pa
   await page.getByRole("link", { name: /wants to join/ }).first().click();
   await expect(page).toHaveURL(`${portal.desk}/mail`);
   await expect(page.locator("#queues a[aria-current]")).toHaveText(/Mail to check\s*2/);
+  await expect(page.getByRole("article").filter({ hasText: "Re: Keys" })).toContainText("Text of Re: Keys.");
   if (scripts(info)) { await accessible(page, "mail to check"); await fits(page, [320, 375, 1280]); await picture(page, "desk-mail-claims"); }
   await page.getByRole("button", { name: "Accept: Re: Boiler" }).click();
   await expect(page.getByRole("status").first()).toContainText(`Added to ${number}`);

@@ -19,6 +19,7 @@ use portico_chassis::testing::{Stage, eventually};
 use portico_proto::identity::v1 as wire;
 use portico_proto::identity::v1::portals_service_server::{PortalsService, PortalsServiceServer};
 use portico_proto::identity::v1::revocation_service_server::{RevocationService, RevocationServiceServer};
+use sqlx::PgPool;
 use tokio::sync::Notify;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -233,6 +234,46 @@ async fn copies_that_cannot_be_refreshed_do_not_hold_up_the_others_of_their_batc
     };
     eventually("only the two to be left", async || (left().await == bad).then_some(())).await;
     assert!(picky.calls.load(Ordering::SeqCst) < 60, "halving, not one by one: {:?}", picky.calls);
+    replica.stop().await;
+    stage.clear().await;
+}
+
+/// Is told of the same copy once more while it fetches it.
+struct Interrupted {
+    pool: PgPool,
+    calls: AtomicUsize,
+}
+
+#[async_trait]
+impl Keeper for Interrupted {
+    fn kind(&self) -> &'static str {
+        "thing"
+    }
+
+    async fn refresh(&self, portal: &PortalId, ids: &[Uuid]) -> Result<(), Error> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            let mut conn = self.pool.acquire().await?;
+            keeper::mark(&mut conn, self.kind(), &[(portal.to_string(), ids[0], 0)]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A restored owner may tell of a version that was seen before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_marked_while_it_is_fetched_is_fetched_again_whatever_the_version() {
+    let mut stage = Stage::new().await;
+    let replica = Replica::start(&mut stage).await;
+    let pool = replica.foundation.db.system().clone();
+    keeper::mark(&mut pool.acquire().await.unwrap(), "thing", &[("demo".to_owned(), Uuid::now_v7(), 3)]).await.unwrap();
+    let interrupted = Arc::new(Interrupted { pool: pool.clone(), calls: AtomicUsize::new(0) });
+    keeper::start(&replica.boot, &replica.foundation.db, interrupted.clone(), Arc::new(Notify::new()));
+    eventually("nothing to be dirty", async || {
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM dirty").fetch_one(&pool).await.unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
+    assert_eq!(interrupted.calls.load(Ordering::SeqCst), 2);
     replica.stop().await;
     stage.clear().await;
 }

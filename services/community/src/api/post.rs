@@ -1,11 +1,13 @@
 //! PostsService.
 
 use portico_chassis::blobs::by_content;
+use portico_chassis::error::Error;
 use portico_chassis::page::First;
 use portico_proto::community::v1 as wire;
 use portico_proto::community::v1::posts_service_server::PostsService;
 use prost::Message;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::fields::Fields;
 use super::paging::Paging;
@@ -13,6 +15,7 @@ use super::topic::topic_id;
 use super::{Api, answer, encode, opened, writing};
 use crate::app::entity::Outcome;
 use crate::app::post::PostWish;
+use crate::domain::listing::Position;
 use crate::domain::text::BODY_MAX;
 
 #[tonic::async_trait]
@@ -27,7 +30,8 @@ impl PostsService for Api {
         }
         let first = First::of(message.newest_first);
         let paging = Paging::new(&self.pager, &asker, "ListPosts", format!("{topic} {}", first.name()), message.page.as_ref())?;
-        let page = self.community.posts(&asker, topic, first, paging.after, paging.limit).await?;
+        let after = paging.after.or(through(&message, first)?);
+        let page = self.community.posts(&asker, topic, first, after, paging.limit).await?;
         let next_page_token = paging.token(page.next)?;
         Ok(Response::new(wire::ListPostsResponse { posts: page.items.iter().map(encode::post).collect(), next_page_token }))
     }
@@ -43,6 +47,15 @@ impl PostsService for Api {
             problems: fields.problems(),
         };
         answer(&self.community.add_post(&asker, key, wish, post_answer).await?)
+    }
+}
+
+/// Where a page that is to begin at a number begins.
+fn through(message: &wire::ListPostsRequest, first: First) -> Result<Option<Position>, Error> {
+    match (message.through, first) {
+        (0, _) => Ok(None),
+        (1.., First::Newest) => Ok(Some(Position { key: message.through.saturating_add(1), id: Uuid::nil() })),
+        _ => Err(Error::invalid("through", "invalid", "A post's number, newest first.")),
     }
 }
 

@@ -122,9 +122,19 @@ async fn posts_come_from_either_end_and_a_page_of_long_ones_ends_early() {
         portal: PORTAL.into(),
         page: Some(PageRequest { page_size: 50, page_token: page_token.into() }),
         topic_id: asked.id.clone(),
-        accepted_only: false,
         newest_first,
+        ..Default::default()
     };
+    for (through, found) in [(5, 5), (1, 1), (i64::MAX, 9)] {
+        let from = wire::ListPostsRequest { through, ..ask(true, "") };
+        let page = world.posts().list_posts(world.by(None, from)).await.unwrap().into_inner();
+        assert_eq!(page.posts[0].number, found, "from {through} on");
+    }
+    for (through, newest_first) in [(-1, true), (5, false)] {
+        let from = wire::ListPostsRequest { through, ..ask(newest_first, "") };
+        let wrong = wrong_fields(world.posts().list_posts(world.by(None, from)).await);
+        assert_eq!(wrong, [("through".to_owned(), "invalid".to_owned())], "{through}");
+    }
     for newest_first in [false, true] {
         let first = world.posts().list_posts(world.by(None, ask(newest_first, ""))).await.unwrap().into_inner();
         assert!((2..9).contains(&first.posts.len()) && !first.next_page_token.is_empty(), "{}", first.posts.len());

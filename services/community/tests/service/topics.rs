@@ -122,8 +122,7 @@ async fn another_answers_and_the_writer_accepts() {
     assert_eq!((accepted.accepted_post_id.as_str(), accepted.posts), (post.id.as_str(), 1));
     assert!(world.list_posts(None, &asked.id).await.unwrap()[0].accepted);
     assert_eq!(world.list(None, unanswered).await, ["Another"]);
-    let alone =
-        wire::ListPostsRequest { portal: PORTAL.into(), page: None, topic_id: asked.id.clone(), accepted_only: true, newest_first: false };
+    let alone = wire::ListPostsRequest { portal: PORTAL.into(), topic_id: asked.id.clone(), accepted_only: true, ..Default::default() };
     assert_eq!(world.posts().list_posts(world.by(None, alone)).await.unwrap().into_inner().posts[0].id, post.id);
     let back = world.accept(&agent(), &asked.id, "").await.unwrap().into_inner();
     assert_eq!(back.accepted_post_id, "");

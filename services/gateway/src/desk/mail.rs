@@ -108,6 +108,7 @@ fn row(mail: &proto::InboundMail, visit: &Visit) -> Mail {
         id: mail.message_id.clone(),
         from: mail.from_address.clone(),
         subject: mail.subject.clone(),
+        text: mail.excerpt.clone(),
         at: visit.dates.when(mail.received_at.as_ref()),
         why: why(&mail.reason, &visit.l.words.ticket),
         number: mail.ticket_number.clone(),

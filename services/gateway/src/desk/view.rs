@@ -128,6 +128,8 @@ pub struct Mail {
     pub from: String,
     /// Its subject, or empty.
     pub subject: String,
+    /// The beginning of a claim's text; empty for what was set aside.
+    pub text: String,
     /// When it came.
     pub at: When,
     /// Why it is here.

@@ -58,6 +58,8 @@ pub struct InboundMail {
     pub from: String,
     /// Its subject.
     pub subject: String,
+    /// Of a claim: the beginning of its text, at most 2,000 characters.
+    pub excerpt: Option<String>,
 }
 
 impl From<proto::InboundMail> for InboundMail {
@@ -70,6 +72,7 @@ impl From<proto::InboundMail> for InboundMail {
             message_id: mail.message_id,
             from: mail.from_address,
             subject: mail.subject,
+            excerpt: filled(mail.excerpt),
         }
     }
 }

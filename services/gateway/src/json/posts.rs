@@ -71,7 +71,7 @@ async fn list(Api(call): Api, Params(params): Params<TimedPageParams>) -> Answer
         newest_first: params.newest_first(),
         page: params.request(),
         topic_id: call.path("id"),
-        accepted_only: false,
+        ..Default::default()
     });
     let answer = call.clients().posts().list_posts(request).await?.into_inner();
     Ok(Page::new(answer.posts, answer.next_page_token))

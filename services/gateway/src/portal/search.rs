@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use axum::extract::Query;
 use axum::response::Response;
 use chassis::error::Error;
+use chassis::markdown::escape;
 use portico_proto::community::v1 as community;
 use portico_proto::knowledge::v1 as knowledge;
 use portico_proto::tickets::v1 as tickets;
@@ -16,7 +17,7 @@ use super::view::form::Form;
 use super::view::home::Link;
 use super::view::layout::{capital, percent_encode};
 use super::view::search::{Group, Hit, Search};
-use super::view::ui::{Choice, SafeHtml, Tab, escape};
+use super::view::ui::{Choice, SafeHtml, Tab, unescape};
 use super::visit::Visit;
 use crate::error::Answer;
 use crate::ticket_hits;
@@ -264,8 +265,7 @@ pub(super) fn words_only(html: &str) -> String {
 
 /// Escapes text that may hold the five entities already.
 fn escape_again(text: &str) -> String {
-    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&amp;", "&")];
-    escape(&plain.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c)))
+    escape(&unescape(text))
 }
 
 fn tabs(visit: &Visit, query: &str, asked: &Asked, groups: &[Group]) -> Vec<Tab> {

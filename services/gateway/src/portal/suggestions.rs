@@ -13,7 +13,7 @@ use super::visit::Visit;
 /// A page with articles beside its own matter waits so long for them.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Articles that are suggested.
-const MOST: usize = 5;
+const MOST: i32 = 5;
 /// A floor: what scores far below the best hit is noise, and showing noise is worse than showing nothing.
 const FLOOR: f32 = 0.4;
 
@@ -26,7 +26,7 @@ pub async fn fitting(visit: &Visit, subject: &str) -> Vec<Suggestion> {
         portal: visit.portal(),
         query: subject.to_owned(),
         kinds: vec![proto::SearchKind::Articles.into(), proto::SearchKind::Faqs.into()],
-        limit: 5,
+        limit: MOST,
         ..Default::default()
     });
     let mut search = visit.call.clients().search();
@@ -43,7 +43,7 @@ fn best(mut items: Vec<proto::SearchItem>) -> Vec<proto::SearchItem> {
     items.sort_by(|a, b| b.score.total_cmp(&a.score));
     let floor = items.first().map_or(0.0, |first| first.score * FLOOR);
     items.retain(|item| item.score > 0.0 && item.score >= floor);
-    items.truncate(MOST);
+    items.truncate(MOST as usize);
     items
 }
 
@@ -56,7 +56,7 @@ mod tests {
         let item = |id: &str, score: f32| proto::SearchItem { id: id.into(), score, ..Default::default() };
         let kept = best(vec![item("faint", 3.9), item("good", 5.0), item("best", 10.0), item("faint too", 0.0)]);
         assert_eq!(kept.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(), ["best", "good"]);
-        assert_eq!(best((0..9).map(|_| item("same", 1.0)).collect()).len(), MOST);
+        assert_eq!(best((0..9).map(|_| item("same", 1.0)).collect()).len(), 5);
         assert!(best(vec![item("nothing", 0.0)]).is_empty());
     }
 }

@@ -6,7 +6,6 @@ use portico_proto::common::v1::PageRequest;
 use portico_proto::community::v1 as proto;
 use serde::Deserialize;
 
-use super::home::first;
 use super::map;
 use super::news::next;
 use super::posted::Posted;
@@ -20,8 +19,6 @@ use crate::error::{Answer, Problem};
 
 /// Replies of a page: the newest, so that whoever writes one sees it.
 const ROWS: i32 = 50;
-/// Pages that are looked through for one reply; an older one is reached by "Show earlier replies".
-const PAGES: usize = 20;
 
 /// Which replies are wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -71,10 +68,9 @@ pub async fn read(visit: &Visit, id: &str, count_view: bool) -> Answer<proto::To
     Ok(visit.call.clients().topics().get_topic(request).await?.into_inner())
 }
 
-async fn posts(visit: &Visit, topic_id: &str, page: Option<PageRequest>, accepted_only: bool) -> Answer<proto::ListPostsResponse> {
-    let topic_id = topic_id.to_owned();
-    let request = visit.call.grpc(proto::ListPostsRequest { portal: visit.portal(), page, topic_id, accepted_only, newest_first: true });
-    Ok(visit.call.clients().posts().list_posts(request).await?.into_inner())
+async fn posts(visit: &Visit, topic_id: &str, asked: proto::ListPostsRequest) -> Answer<proto::ListPostsResponse> {
+    let asked = proto::ListPostsRequest { portal: visit.portal(), topic_id: topic_id.to_owned(), newest_first: true, ..asked };
+    Ok(visit.call.clients().posts().list_posts(visit.call.grpc(asked)).await?.into_inner())
 }
 
 /// Replies on one page, oldest first.
@@ -87,30 +83,33 @@ struct Replies {
 }
 
 /// The newest replies, or those before a place, or those around one of them.
-async fn replies(visit: &Visit, topic_id: &str, asked: &Asked) -> Answer<Replies> {
-    let wanted = asked.post.parse().ok().filter(|number: &i64| *number > 0);
-    let mut token = asked.cursor.clone();
-    let mut pages = 0;
-    loop {
-        let newest = token.is_empty();
-        let page = Some(PageRequest { page_size: ROWS, page_token: token });
-        let proto::ListPostsResponse { mut posts, next_page_token: earlier } = posts(visit, topic_id, page, false).await?;
-        pages += 1;
-        let after = posts.last().is_some_and(|oldest| wanted.is_some_and(|wanted| oldest.number > wanted));
-        if after && !earlier.is_empty() && pages < PAGES {
-            token = earlier;
-            continue;
-        }
-        posts.reverse();
-        return Ok(Replies { posts, earlier, newest });
+async fn replies(visit: &Visit, topic: &proto::Topic, asked: &Asked) -> Answer<Replies> {
+    let wanted = asked.post.parse().ok().filter(|number| asked.cursor.is_empty() && (1..=topic.posts).contains(number));
+    let begin = wanted.map_or(0, |number| number.saturating_add(i64::from(ROWS) / 2).min(topic.posts));
+    let page = |through| proto::ListPostsRequest {
+        through,
+        page: Some(PageRequest { page_size: ROWS, page_token: asked.cursor.clone() }),
+        ..Default::default()
+    };
+    let mut listed = posts(visit, &topic.id, page(begin)).await?;
+    // A page of long replies ends before its last row.
+    let lacks = |number: i64| listed.posts.iter().all(|post| post.number != number);
+    if let Some(number) = wanted.filter(|number| lacks(*number)) {
+        listed = posts(visit, &topic.id, page(number)).await?;
     }
+    listed.posts.reverse();
+    let newest = listed.posts.last().is_none_or(|last| last.number >= topic.posts);
+    Ok(Replies { posts: listed.posts, earlier: listed.next_page_token, newest })
 }
 
 async fn shown(visit: Visit, form: Form, topic: proto::Topic, asked: Asked) -> Answer<Topic> {
-    let listed = replies(&visit, &topic.id, &asked).await?;
+    let listed = replies(&visit, &topic, &asked).await?;
     // An answer that stands first anyway needs no copy above the others.
     let accepted = match listed.posts.iter().find(|post| post.accepted).cloned() {
-        None if !topic.accepted_post_id.is_empty() => posts(&visit, &topic.id, first(1), true).await?.posts.into_iter().next(),
+        None if !topic.accepted_post_id.is_empty() => {
+            let accepted = proto::ListPostsRequest { accepted_only: true, ..Default::default() };
+            posts(&visit, &topic.id, accepted).await?.posts.into_iter().next()
+        }
         found => found.filter(|post| post.number > 1),
     };
     let (me, viewer) = (visit.my_id(), topic.viewer.unwrap_or_default());

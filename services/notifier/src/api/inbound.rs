@@ -113,6 +113,7 @@ fn encode(mail: Seen) -> Result<InboundMail, Error> {
         received_at: Some(to_proto(mail.received_at)),
         from_address: mail.from_address,
         subject: mail.subject,
+        excerpt: mail.excerpt,
     })
 }
 

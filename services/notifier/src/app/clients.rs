@@ -17,7 +17,7 @@ use portico_proto::tickets::v1::{MailOutcome, SubmitMailRequest};
 use uuid::Uuid;
 
 use super::content::Content;
-use crate::domain::inbound::{Outcome, State};
+use crate::domain::inbound::{Outcome, State, beginning};
 
 /// The services whose events make deliveries.
 pub const PRODUCERS: [&str; 3] = ["identity", "tickets", "community"];
@@ -87,12 +87,14 @@ pub struct Submitted {
     pub person_id: Option<String>,
     /// Of a claim: the people to tell that it waits for them.
     pub deciders: Vec<String>,
+    /// The beginning of what was submitted, for whoever decides.
+    pub excerpt: String,
 }
 
 impl Submitted {
     /// What was settled without asking tickets.
     pub fn unasked(outcome: Outcome) -> Self {
-        Self { outcome, person_id: None, deciders: Vec::new() }
+        Self { outcome, person_id: None, deciders: Vec::new(), excerpt: String::new() }
     }
 }
 
@@ -148,6 +150,7 @@ impl Clients {
     pub async fn submit_mail(&self, mail: Submission) -> Result<Submitted, Error> {
         let mut client = self.inbound.clone().ok_or(Error::Unavailable("a peer that is not configured"))?;
         let (ticket, reader) = mail.reply.unwrap_or_default();
+        let excerpt = beginning(&mail.body);
         let request = SubmitMailRequest {
             portal: mail.portal.to_string(),
             request_id: mail.request_id,
@@ -176,7 +179,8 @@ impl Clients {
         };
         let ticket_number = (!answer.number.is_empty()).then_some(answer.number);
         let person_id = (!answer.person_id.is_empty()).then_some(answer.person_id);
-        Ok(Submitted { outcome: Outcome { state, ticket_number, reason: answer.reason }, person_id, deciders: answer.decider_ids })
+        let outcome = Outcome { state, ticket_number, reason: answer.reason };
+        Ok(Submitted { outcome, person_id, deciders: answer.decider_ids, excerpt })
     }
 }
 

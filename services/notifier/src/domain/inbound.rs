@@ -13,6 +13,8 @@ pub const RAW_KEPT: Duration = Duration::days(14);
 pub const MAX_ATTEMPTS: i32 = 5;
 /// The longest Message-ID that names a message; a longer one is replaced by the content's hash.
 pub const MESSAGE_ID_BYTES: usize = 250;
+/// Characters of a claim's text that an agent reads to decide.
+pub const EXCERPT: usize = 2_000;
 /// How far the timestamp of the signature may be off.
 pub const TOLERANCE: Duration = Duration::minutes(5);
 
@@ -100,6 +102,14 @@ pub fn is_closed(state: State, reason: &str) -> bool {
     state == State::Ignored && matches!(reason, "ticket_closed" | "ticket_closed_follow_up")
 }
 
+/// The first [`EXCERPT`] characters of a text, the last of them an ellipsis when there is more.
+pub fn beginning(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT).and(text.char_indices().nth(EXCERPT - 1)) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
 /// Strips angle brackets and blanks off a Message-ID as callers write it.
 pub fn bare_message_id(text: &str) -> &str {
     text.trim().trim_start_matches('<').trim_end_matches('>')
@@ -124,6 +134,13 @@ mod tests {
         for state in State::ALL {
             assert_eq!(state.name().parse::<State>(), Ok(state));
         }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        assert_eq!(beginning(&"ä".repeat(EXCERPT)), "ä".repeat(EXCERPT));
+        let cut = beginning(&"ä".repeat(EXCERPT + 1));
+        assert!(cut.ends_with("ä…") && cut.chars().count() == EXCERPT, "{}", cut.chars().count());
     }
 
     #[test]

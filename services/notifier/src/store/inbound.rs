@@ -83,6 +83,8 @@ pub struct Mail {
     pub decided_request: Option<String>,
     /// When its state was reached; `None` while it is queued.
     pub ended_at: Option<OffsetDateTime>,
+    /// The beginning of a claim's text; empty in every other state.
+    pub excerpt: String,
 }
 
 impl Mail {
@@ -98,7 +100,7 @@ impl Mail {
 }
 
 const COLUMNS: &str = "id, portal, message_id, blob, state, ticket_number, reason, from_address, subject, person_id, received_at, attempts, \
-                       decided_request, ended_at";
+                       decided_request, ended_at, excerpt";
 
 /// One message of a portal.
 pub async fn get(conn: &mut PgConnection, portal: &PortalId, message_id: &str) -> Result<Option<Mail>, Error> {
@@ -190,17 +192,23 @@ pub async fn describe(conn: &mut PgConnection, id: Uuid, lease: Uuid, from: &str
     Ok(())
 }
 
+/// What the work on a message came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// State, ticket, reason.
+    pub outcome: &'a Outcome,
+    /// The writer, when known.
+    pub person: Option<&'a str>,
+    /// The beginning of the text; kept with a claim only.
+    pub excerpt: &'a str,
+}
+
 /// Ends the work on a message; false when its lease was lost.
-pub async fn settle(
-    conn: &mut PgConnection,
-    id: Uuid,
-    lease: Uuid,
-    outcome: &Outcome,
-    person: Option<&str>,
-    now: OffsetDateTime,
-) -> Result<bool, Error> {
+pub async fn settle(conn: &mut PgConnection, id: Uuid, lease: Uuid, ended: Ended<'_>, now: OffsetDateTime) -> Result<bool, Error> {
+    let Ended { outcome, person, excerpt } = ended;
     let done = sqlx::query(
-        "UPDATE inbound_mail SET state = $3, ticket_number = $4, reason = $5, person_id = $6, ended_at = $7, lease = NULL \
+        "UPDATE inbound_mail SET state = $3, ticket_number = $4, reason = $5, person_id = $6, ended_at = $7, lease = NULL, \
+                                 excerpt = CASE WHEN $3 = 'claimed' THEN $8 ELSE '' END \
          WHERE id = $1 AND lease = $2 AND state = 'queued'",
     )
     .bind(id)
@@ -210,6 +218,7 @@ pub async fn settle(
     .bind(&outcome.reason)
     .bind(person)
     .bind(now)
+    .bind(excerpt)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -246,7 +255,7 @@ pub struct Decision<'a> {
 pub async fn decide(conn: &mut PgConnection, portal: &PortalId, decision: &Decision<'_>, now: OffsetDateTime) -> Result<bool, Error> {
     let done = sqlx::query(
         "UPDATE inbound_mail SET state = $3, ticket_number = coalesce($4, ticket_number), reason = $5, decided_by = $6, decided_request = $7, \
-                                 ended_at = $8 \
+                                 ended_at = $8, excerpt = '' \
          WHERE id = $1 AND portal = $2 \
            AND (state = 'claimed' OR state = 'ignored' AND reason IN ('dropped_by_agent', 'expired') AND $3 IN ('comment_added', 'ticket_created'))",
     )
@@ -266,7 +275,7 @@ pub async fn decide(conn: &mut PgConnection, portal: &PortalId, decision: &Decis
 /// Ends claims that waited since before `before`.
 pub async fn expire_claims(conn: &mut PgConnection, before: OffsetDateTime, now: OffsetDateTime) -> Result<u64, Error> {
     let done = sqlx::query(
-        "UPDATE inbound_mail SET state = 'ignored', reason = 'expired', ended_at = $2 WHERE state = 'claimed' AND ended_at < $1",
+        "UPDATE inbound_mail SET state = 'ignored', reason = 'expired', ended_at = $2, excerpt = '' WHERE state = 'claimed' AND ended_at < $1",
     )
     .bind(before)
     .bind(now)

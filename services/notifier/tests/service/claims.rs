@@ -58,6 +58,7 @@ async fn whoever_decides_about_a_claim_is_told_of_it() {
     let id = ingest(&world, message("k1@acme.test", DOOR, PROVEN, "It is me.")).await;
     let claim = settled(&world, &id).await;
     assert_eq!((claim.state(), claim.reason.as_str()), (InboundState::Claimed, "not_on_ticket"));
+    assert_eq!(claim.excerpt, "It is me.");
     let lasts = claim.lapses_at.unwrap().seconds - claim.received_at.unwrap().seconds;
     assert!((14 * 86_400..14 * 86_400 + 600).contains(&lasts), "{lasts}");
 
@@ -75,7 +76,7 @@ async fn whoever_decides_about_a_claim_is_told_of_it() {
     assert_eq!(counts(&world).await, CountInboundMailsResponse { claimed: 1, quarantined: 1 });
     let drop = DropInboundMailRequest { portal: PORTAL.into(), request_id: "d1".into(), message_id: id };
     let dropped = world.inbound().drop_inbound_mail(world.stage.as_person(&ann, drop)).await.unwrap().into_inner();
-    assert_eq!((dropped.state(), dropped.lapses_at), (InboundState::Ignored, None));
+    assert_eq!((dropped.state(), dropped.lapses_at, dropped.excerpt.as_str()), (InboundState::Ignored, None, ""));
     assert_eq!(counts(&world).await.claimed, 0);
     eventually("the mark to go", async || bell(&world, &ann).await.is_empty().then_some(())).await;
 

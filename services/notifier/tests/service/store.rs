@@ -11,7 +11,7 @@ use portico_notifier::app::digest::delivery_id;
 use portico_notifier::domain::delivery::Channel;
 use portico_notifier::domain::inbound::{Outcome, State};
 use portico_notifier::store::delivery::{self, Again, NewDelivery, Wish};
-use portico_notifier::store::inbound::{self, NewMail};
+use portico_notifier::store::inbound::{self, Ended, NewMail};
 use portico_notifier::store::notification::{self, NewNotification};
 use portico_notifier::store::reply_address::{self, ReplyAddress};
 use sqlx::PgConnection;
@@ -170,9 +170,16 @@ async fn a_claim_expires_and_raw_messages_are_forgotten_once_settled() {
     assert_eq!((leased.len(), leased[0].attempts), (2, 1));
     inbound::describe(&mut conn, leased[0].id, lease, "alice@acme.test", "Hello").await.unwrap();
     let claimed = Outcome { state: State::Claimed, ticket_number: Some("DEMO-7".into()), reason: String::new() };
-    assert!(inbound::settle(&mut conn, leased[0].id, lease, &claimed, Some("p1"), at).await.unwrap());
-    assert!(!inbound::settle(&mut conn, leased[0].id, lease, &claimed, None, at).await.unwrap());
-    assert!(inbound::settle(&mut conn, leased[1].id, lease, &Outcome::ignored("bulk"), None, at).await.unwrap());
+    let claim = Ended { outcome: &claimed, person: Some("p1"), excerpt: "It is me." };
+    assert!(inbound::settle(&mut conn, leased[0].id, lease, claim, at).await.unwrap());
+    assert!(!inbound::settle(&mut conn, leased[0].id, lease, claim, at).await.unwrap());
+    let bulk = Ended { outcome: &Outcome::ignored("bulk"), person: None, excerpt: "Buy now." };
+    assert!(inbound::settle(&mut conn, leased[1].id, lease, bulk, at).await.unwrap());
+    let mut texts = Vec::new();
+    for mail in &leased {
+        texts.push(inbound::by_id(&mut conn, mail.id).await.unwrap().unwrap().excerpt);
+    }
+    assert_eq!(texts, ["It is me.", ""], "kept where somebody has to decide");
     assert_eq!(inbound::from_sender_since(&mut conn, "demo", "alice@acme.test", at - Duration::HOUR).await.unwrap(), 1);
 
     let later = at + Duration::days(20);
@@ -185,7 +192,7 @@ async fn a_claim_expires_and_raw_messages_are_forgotten_once_settled() {
     assert_eq!(inbound::expire_claims(&mut conn, at, later).await.unwrap(), 0);
     assert_eq!(inbound::expire_claims(&mut conn, later, later).await.unwrap(), 1);
     let expired = inbound::by_id(&mut conn, leased[0].id).await.unwrap().unwrap();
-    assert_eq!((expired.state().unwrap(), expired.reason.as_str()), (State::Ignored, "expired"));
+    assert_eq!((expired.state().unwrap(), expired.reason.as_str(), expired.excerpt.as_str()), (State::Ignored, "expired", ""));
     let word = async |conn: &mut PgConnection, outcome: Outcome, request_id: &str| {
         let decision = inbound::Decision { id: leased[0].id, outcome: &outcome, agent: "a1", request_id };
         inbound::decide(conn, &"demo".parse().unwrap(), &decision, later).await.unwrap()

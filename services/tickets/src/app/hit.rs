@@ -10,10 +10,11 @@ use portico_chassis::markdown;
 use super::Tickets;
 use super::asker::Asker;
 use super::list::COUNT_CAP;
+use super::snippet;
 use crate::domain::filter::{Filter, Scope};
 use crate::domain::hit::{Hit, best};
 use crate::domain::ids::TicketId;
-use crate::domain::{snippet, words};
+use crate::domain::words;
 use crate::store::hit::{self, FoundText, Question, Ranked};
 
 /// Characters of a number.

@@ -22,6 +22,7 @@ mod quota;
 mod refusal;
 pub mod render;
 mod render_text;
+mod snippet;
 pub mod ticket;
 pub mod timer;
 mod upload;

@@ -25,7 +25,6 @@ pub mod priority;
 pub mod refusal;
 pub mod reply;
 pub mod satisfaction;
-pub mod snippet;
 pub mod status;
 pub mod ticket;
 pub mod timer;

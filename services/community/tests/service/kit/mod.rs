@@ -234,8 +234,7 @@ impl World {
     }
 
     pub async fn list_posts(&self, who: Option<&Person>, topic: &str) -> Result<Vec<wire::Post>, Status> {
-        let message =
-            wire::ListPostsRequest { portal: PORTAL.into(), page: None, topic_id: topic.into(), accepted_only: false, newest_first: false };
+        let message = wire::ListPostsRequest { portal: PORTAL.into(), topic_id: topic.into(), ..Default::default() };
         Ok(self.posts().list_posts(self.by(who, message)).await?.into_inner().posts)
     }
 

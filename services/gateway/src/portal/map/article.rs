@@ -7,7 +7,7 @@ use crate::portal::dates::Dates;
 use crate::portal::view::article::{Comment, Heading};
 use crate::portal::view::home::{Link, Tile};
 use crate::portal::view::layout::{capital, percent_encode};
-use crate::portal::view::ui::{SafeHtml, When};
+use crate::portal::view::ui::{SafeHtml, When, unescape};
 
 /// Where an article is read.
 pub fn url(base: &str, slug: &str) -> String {
@@ -99,8 +99,7 @@ fn text_of(html: &str) -> String {
             _ => {}
         }
     }
-    let plain = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
-    plain.iter().fold(out, |text, (entity, c)| text.replace(entity, c)).trim().to_owned()
+    unescape(&out).trim().to_owned()
 }
 
 fn anchor(text: &str, number: usize) -> String {

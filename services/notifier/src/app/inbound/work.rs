@@ -21,7 +21,7 @@ use crate::domain::delivery::{Channel, Wanted};
 use crate::domain::inbound::{MAX_ATTEMPTS, Outcome, State, is_closed};
 use crate::domain::kind::Kind;
 use crate::domain::{loops, reply_address, sender};
-use crate::store::inbound::{self, Mail};
+use crate::store::inbound::{self, Ended, Mail};
 use crate::store::reply_address as reply_addresses;
 
 /// Messages leased at once.
@@ -217,9 +217,9 @@ impl App {
     /// decides about a claim a bell mark.
     async fn settle(&self, mail: &Mail, lease: Uuid, submitted: &Submitted) -> Result<(), Error> {
         let now = self.clock.now();
-        let person = submitted.person_id.as_deref();
+        let ended = Ended { outcome: &submitted.outcome, person: submitted.person_id.as_deref(), excerpt: &submitted.excerpt };
         let mut tx = self.db.system().begin().await?;
-        if !inbound::settle(&mut tx, mail.id, lease, &submitted.outcome, person, now).await? {
+        if !inbound::settle(&mut tx, mail.id, lease, ended, now).await? {
             return Ok(());
         }
         let told = closed_answer(submitted).into_iter().chain(claim_marks(submitted)).collect();

@@ -1,6 +1,6 @@
 //! The part of a text that a search shows.
 
-use std::borrow::Cow;
+use portico_chassis::markdown;
 
 /// Characters before the first word that was found.
 const BEFORE: usize = 40;
@@ -43,20 +43,12 @@ pub fn beginning(text: &str) -> String {
     if chars.len() > LONGEST { html + "…" } else { html }
 }
 
-fn one_line(text: &str) -> Vec<char> {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().collect()
+fn escape(chars: &[char]) -> String {
+    markdown::escape(&chars.iter().collect::<String>())
 }
 
-fn escape(chars: &[char]) -> String {
-    let entity = |letter: &char| match letter {
-        '&' => Cow::Borrowed("&amp;"),
-        '<' => Cow::Borrowed("&lt;"),
-        '>' => Cow::Borrowed("&gt;"),
-        '"' => Cow::Borrowed("&quot;"),
-        '\'' => Cow::Borrowed("&#39;"),
-        other => Cow::Owned(other.to_string()),
-    };
-    chars.iter().map(entity).collect()
+fn one_line(text: &str) -> Vec<char> {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().collect()
 }
 
 #[cfg(test)]
