@@ -16,13 +16,25 @@ use crate::terminal;
 
 /// How long a start in the background may take, the demo included.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a process may take to vanish that was killed.
+const GRACE: Duration = Duration::from_millis(1500);
 /// How long a stop may take: draining, then PostgreSQL.
 const FAREWELL: Duration = Duration::from_secs(90);
+
+/// A supervisor that was killed a moment ago may still be seen for an instant.
+async fn is_on_its_way_out(status: &Status) -> bool {
+    match &status.supervisor {
+        Some(supervisor) => supervisor.gone_within(GRACE).await,
+        None => false,
+    }
+}
 
 /// Starts this program again in the background with the same arguments but without `--detach`, shows what it says, and returns when it is
 /// ready.
 pub async fn start(layout: &Layout, demo: bool) -> Result<()> {
-    if let Some(status) = Status::of_running(layout) {
+    if let Some(status) = Status::of_running(layout)
+        && !is_on_its_way_out(&status).await
+    {
         terminal::say(crate::up::welcome(&status, demo));
         bail!("Portico already runs in {}", layout.data().display());
     }
