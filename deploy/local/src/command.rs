@@ -1,11 +1,12 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 
+use crate::deliveries;
 use crate::detach;
 use crate::import;
 use crate::inboxes;
@@ -26,6 +27,9 @@ pub struct Cli {
     /// Where the stack keeps its data (default: .portico in the checkout).
     #[arg(long, global = true, env = "PORTICO_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
+    /// File that tells about an installation elsewhere, to speak to that one: {"public": …, "grpc": {service: host:port}, "operator_token": …}.
+    #[arg(long, global = true, env = "PORTICO_INSTALLATION", hide_env_values = true)]
+    installation: Option<PathBuf>,
     #[command(subcommand)]
     order: Order,
 }
@@ -58,6 +62,9 @@ enum Order {
     /// Events that a service could not apply.
     #[command(subcommand)]
     Parked(inboxes::ParkedOrder),
+    /// Mails and bells that could not be delivered.
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveryOrder),
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +108,7 @@ impl Cli {
     /// Does what was asked.
     pub async fn run(self) -> Result<ExitCode> {
         let layout = Layout::locate(self.checkout, self.data_dir)?;
+        let target = || running(&layout, self.installation.as_deref());
         match self.order {
             Order::Up(up) => start(layout, up).await?,
             Order::Status { json } => return status(&layout, json).await,
@@ -108,15 +116,16 @@ impl Cli {
                 let stopped = detach::stop(&layout).await?;
                 terminal::note(if stopped { "stopped; the data are kept" } else { "nothing runs" });
             }
-            Order::Inboxes => return Ok(verdict(inboxes::list(&running(&layout)?).await?)),
-            Order::Reconcile { producer } => inboxes::reconcile(&running(&layout)?, producer.as_deref()).await?,
-            Order::Parked(order) => return Ok(verdict(inboxes::parked(&running(&layout)?, &order).await?)),
+            Order::Inboxes => return Ok(verdict(inboxes::list(&target()?).await?)),
+            Order::Reconcile { producer } => inboxes::reconcile(&target()?, producer.as_deref()).await?,
+            Order::Parked(order) => return Ok(verdict(inboxes::parked(&target()?, &order).await?)),
+            Order::Deliveries(order) => return Ok(verdict(deliveries::run(&target()?, &order).await?)),
             Order::Portal(PortalOrder::Create(new)) => {
-                let link = portal::create(&running(&layout)?, &new).await?;
+                let link = portal::create(&target()?, &new).await?;
                 terminal::say(link);
             }
             Order::Import(ImportOrder::Knowledge(order)) => {
-                let counts = import::knowledge(&running(&layout)?, &order).await?;
+                let counts = import::knowledge(&target()?, &order).await?;
                 terminal::say(format!("imported: {counts}"));
             }
         }
@@ -160,7 +169,10 @@ async fn status(layout: &Layout, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn running(layout: &Layout) -> Result<Status> {
+fn running(layout: &Layout, installation: Option<&Path>) -> Result<Status> {
+    if let Some(file) = installation {
+        return Status::of_installation(file);
+    }
     match Status::of_running(layout) {
         Some(status) => Ok(status),
         None => bail!("{} in {}; start it with ./run", absence(layout), layout.data().display()),

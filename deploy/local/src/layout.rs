@@ -91,6 +91,11 @@ impl Layout {
         self.data.join("postgres")
     }
 
+    /// What handles single processes (see `handles.rs`).
+    pub fn handles(&self) -> PathBuf {
+        self.data.join("handles")
+    }
+
     /// The search index of one replica of knowledge.
     pub fn index(&self, process: &str) -> PathBuf {
         self.data.join("index").join(process)
@@ -104,7 +109,7 @@ impl Layout {
 
     /// Makes the folders that every start needs.
     pub fn prepare(&self) -> Result<()> {
-        for folder in [self.logs(), self.mail(), self.blobs(), self.nats()] {
+        for folder in [self.logs(), self.mail(), self.blobs(), self.nats(), self.handles()] {
             std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         }
         Ok(())

@@ -2,8 +2,10 @@
 
 mod balancer;
 mod command;
+mod deliveries;
 mod demo;
 mod detach;
+mod handles;
 mod health;
 mod import;
 mod inboxes;

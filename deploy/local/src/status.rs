@@ -1,11 +1,13 @@
 //! What runs: the status document that others read, and the record of processes that finds orphans.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::handles::Handles;
 use crate::layout::{Layout, write_atomically};
 use crate::process::Identity;
 use crate::terminal;
@@ -27,11 +29,12 @@ pub enum Phase {
 
 /// The document of `./run --status --json`. The names are a contract.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// How far the start has come.
     pub phase: Phase,
     /// Why a start failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// The URL of the gateway, or of the balancer in front of two.
     pub public: String,
@@ -73,6 +76,14 @@ impl Status {
         Self::read(layout).filter(|status| status.supervisor.as_ref().is_some_and(Identity::alive))
     }
 
+    /// What somebody wrote about an installation that runs elsewhere: `public`, `grpc` and `operator_token` are all that the operator needs.
+    pub fn of_installation(file: &Path) -> Result<Self> {
+        let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        // A damaged line may be that of the token: the error says where it is, not what it is.
+        serde_json::from_slice(&bytes)
+            .map_err(|error| anyhow::anyhow!("{} is damaged at line {}, column {}", file.display(), error.line(), error.column()))
+    }
+
     /// What was written last, whether it still runs or not. A file that is damaged or of another version says nothing.
     pub fn read(layout: &Layout) -> Option<Self> {
         let bytes = std::fs::read(layout.status()).ok()?;
@@ -104,6 +115,11 @@ impl Registry {
     pub fn new(layout: &Layout) -> Self {
         let status = Status { supervisor: Identity::of(std::process::id()), ..Status::default() };
         Self { layout: layout.clone(), known: Mutex::new(Known { status, processes: BTreeMap::new() }) }
+    }
+
+    /// What handles a process.
+    pub fn handles(&self, name: &str) -> Handles {
+        Handles::of(&self.layout, name)
     }
 
     /// Changes the status and writes it.
@@ -154,4 +170,21 @@ pub fn orphans(layout: &Layout) -> Vec<(String, Identity)> {
     let Ok(bytes) = std::fs::read(layout.processes()) else { return Vec::new() };
     let known: BTreeMap<String, Identity> = serde_json::from_slice(&bytes).unwrap_or_default();
     known.into_iter().filter(|(_, identity)| identity.alive()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installation_elsewhere_is_known_by_three_members() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("installation.json");
+        std::fs::write(&file, r#"{"public": "http://gateway", "grpc": {"tickets": "tickets:7000"}, "operator_token": "hunter2"}"#).unwrap();
+        let status = Status::of_installation(&file).unwrap();
+        assert_eq!((status.public.as_str(), status.grpc["tickets"].as_str()), ("http://gateway", "tickets:7000"));
+        std::fs::write(&file, r#"{"operator_token": hunter2}"#).unwrap();
+        let error = Status::of_installation(&file).unwrap_err().to_string();
+        assert!(error.contains("line 1") && !error.contains("hunter2"), "{error}");
+    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::handles::Handles;
 use crate::process::Account;
 use crate::status::Registry;
 use crate::terminal;
@@ -24,6 +25,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A child that lived this long counts as healthy: its next death begins with the first pause again.
 const HEALTHY: Duration = Duration::from_secs(10);
+/// How often a child that is held back is looked at.
+const HELD: Duration = Duration::from_millis(50);
 
 /// How a child is started and stopped.
 #[derive(Debug, Clone)]
@@ -49,7 +52,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&self, handles: &Handles) -> Result<Child> {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -63,6 +66,7 @@ impl Plan {
         command
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .envs(handles.variables())
             .current_dir("/")
             .stdin(self.stdin()?)
             .stdout(log.try_clone()?)
@@ -155,10 +159,17 @@ impl Supervisor {
 }
 
 async fn keep_running(plan: Plan, registry: Arc<Registry>, mut orders: watch::Receiver<Order>) {
+    let handles = registry.handles(&plan.name);
     let mut pause = FIRST_PAUSE;
     loop {
+        while handles.held() {
+            tokio::select! {
+                () = tokio::time::sleep(HELD) => {}
+                order = next_order(&mut orders) => if order == Order::Stop { return },
+            }
+        }
         let born = Instant::now();
-        match plan.spawn() {
+        match plan.spawn(&handles) {
             Ok(mut child) => {
                 registry.born(&plan.name, child.id());
                 let order = tokio::select! {
@@ -244,6 +255,12 @@ mod tests {
         }
     }
 
+    async fn pid_of_another(registry: &Registry, old: u32) {
+        while registry.status().pids.get("sleeper").is_none_or(|pid| *pid == old) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     #[tokio::test]
     async fn a_killed_child_is_back_within_five_seconds_and_a_stopped_one_stays_away() {
         let folder = tempfile::tempdir().unwrap();
@@ -256,7 +273,13 @@ mod tests {
         crate::process::send(first, Signal::KILL);
         let second = pid_other_than(&registry, Some(first)).await;
         supervisor.renew("sleeper");
-        pid_other_than(&registry, Some(second)).await;
+        let third = pid_other_than(&registry, Some(second)).await;
+        let hold = layout.handles().join("sleeper.hold");
+        std::fs::write(&hold, "").unwrap();
+        crate::process::send(third, Signal::KILL);
+        tokio::time::timeout(FIRST_PAUSE * 5, pid_of_another(&registry, third)).await.unwrap_err();
+        std::fs::remove_file(&hold).unwrap();
+        pid_other_than(&registry, Some(third)).await;
         supervisor.stop(|_| true).await;
         assert_eq!(registry.status().pids.get("sleeper"), None);
     }

@@ -26,6 +26,11 @@ where
     boot.tasks.spawn_vital(Phase::Intake, name, move |stop| run(name, every, lease, work, stop));
 }
 
+/// How long it rests after it was done, or failed.
+fn pause(every: Duration, went_well: bool) -> Duration {
+    if went_well { every } else { every.clamp(REST, SOON) }
+}
+
 async fn run<F>(name: &'static str, every: Duration, lease: Lease, mut work: impl FnMut(Lease) -> F + Send, stop: CancellationToken)
 where
     F: Future<Output = Result<(), Error>> + Send,
@@ -41,17 +46,34 @@ where
             done = async { if lease.keep().await?.is_some() { work(lease.clone()).await } else { Ok(()) } } => done,
             () = stop.cancelled() => break,
         };
-        wait = every;
-        if let Err(error) = done {
-            wait = every.clamp(REST, SOON);
-            if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
-                tracing::warn!(chore = name, %error, "it is put off");
-                warned = Some(Instant::now());
-            }
+        wait = pause(every, done.is_ok());
+        if let Err(error) = done
+            && warned.is_none_or(|at| at.elapsed() >= WARN_EVERY)
+        {
+            tracing::warn!(chore = name, %error, "it is put off");
+            warned = Some(Instant::now());
         }
     }
     // So that another replica need not wait until it runs out.
     if let Err(error) = lease.release().await {
         tracing::debug!(%error, "a lease runs out by itself");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What fails is tried soon however seldom it is done, and never in a tight loop.
+        #[test]
+        fn what_fails_is_tried_again_soon_and_not_at_once(milliseconds in 0_u64..100_000_000) {
+            let every = Duration::from_millis(milliseconds);
+            prop_assert_eq!(pause(every, true), every);
+            prop_assert!((REST..=SOON).contains(&pause(every, false)));
+            prop_assert!(pause(every, false) <= every.max(REST));
+        }
     }
 }

@@ -73,15 +73,18 @@ pub struct Common {
     pub operations_listen: SocketAddr,
     /// PostgreSQL: `postgres://role:password@host/database`. Required but for the gateway.
     pub database_url: Option<Secret>,
-    /// Connections for requests and background work, beside two of their own for the journal and the clock. 4 to 1000, default 12.
+    /// Connections for requests and background work, beside five of the replica's own (README.md, Time-outs). 4 to 1000, default 12.
     #[serde(default = "default_connections")]
     pub database_connections: u32,
-    /// The broker: `nats://host:4222`, several separated by commas.
+    /// The broker: `nats://host:4222` or, for TLS, `tls://user:password@host:4222`; several separated by commas, with one user for all.
     pub nats_url: Option<Secret>,
     /// Put before every stream and subject, so that installations can share a broker. Default empty.
     #[serde(default)]
     pub nats_prefix: String,
-    /// The other services: `PORTICO_PEERS__IDENTITY=http://host:port`, several replicas separated by commas.
+    /// On how many of the broker's servers each event lies, when this service makes its stream: 1, 3 or 5. Default 1.
+    #[serde(default = "one")]
+    pub nats_replicas: u64,
+    /// The other services: `PORTICO_PEERS__IDENTITY=http://host:port`, several replicas separated by commas, or one name that stands for all.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
     /// Folder with `<service>.key` and `public/<service>.pub`.
@@ -98,7 +101,8 @@ pub struct Common {
     /// The base of links in mails and pages, without a slash at the end: `https://support.example.com`.
     #[serde(default = "default_public_url")]
     pub public_url: String,
-    /// Log filter, as of tracing's `EnvFilter`. Default `info`.
+    /// Log filter, as of tracing's `EnvFilter`. Default `info`. In the file that `PORTICO_CONFIG` names it may change while the process runs:
+    /// SIGHUP reads it again.
     #[serde(default = "default_log")]
     pub log: String,
     /// `json` (default) or `pretty`.
@@ -108,7 +112,7 @@ pub struct Common {
     #[serde(default = "otlp_endpoint")]
     pub otlp_endpoint: Option<String>,
     /// Seconds between "not ready" and the end of accepting, so that balancers notice. 0 to 10, default 5.
-    #[serde(default = "default_drain", deserialize_with = "seconds")]
+    #[serde(default = "default_drain")]
     pub drain_seconds: u64,
     /// The name of this replica in leases and logs. Default: host name and process id.
     #[serde(default = "default_replica")]
@@ -117,7 +121,7 @@ pub struct Common {
     #[serde(default, deserialize_with = "boolean")]
     pub development: bool,
     /// What is wider on a development machine: the factor on limits per source and per person. Default 1.
-    #[serde(default = "one", deserialize_with = "seconds")]
+    #[serde(default = "one")]
     pub limit_factor: u64,
 }
 
@@ -162,6 +166,7 @@ const COMMON_KEYS: &[&str] = &[
     "database_connections",
     "nats_url",
     "nats_prefix",
+    "nats_replicas",
     "peers",
     "keys_dir",
     "secret_file",
@@ -299,10 +304,6 @@ fn default_replica() -> String {
     format!("{host}-{}", std::process::id())
 }
 
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    u64::deserialize(deserializer)
-}
-
 /// `true` and `false`, also as `1` and `0`, which is how people write them in an environment.
 fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
@@ -319,6 +320,8 @@ fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use figment::providers::Serialized;
 
@@ -364,9 +367,11 @@ mod tests {
     #[test]
     fn every_common_key_is_listed() {
         let (common, _) = from_figment::<NoConfig>(given(&[])).unwrap();
-        let printed = format!("{common:?}");
-        for key in COMMON_KEYS {
-            assert!(printed.contains(&format!("{key}: ")), "{key} is no field of Common");
-        }
+        let printed = format!("{common:#?}");
+        let fields = printed.lines().filter_map(|line| {
+            let (field, _) = line.strip_prefix("    ")?.split_once(": ")?;
+            (!field.starts_with(' ')).then_some(field)
+        });
+        assert_eq!(fields.collect::<BTreeSet<_>>(), COMMON_KEYS.iter().copied().collect::<BTreeSet<_>>());
     }
 }

@@ -15,6 +15,7 @@ use crate::config::Secret;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::ids::PortalId;
+use crate::telemetry;
 
 static CHASSIS: Migrator = sqlx::migrate!("./migrations");
 
@@ -28,7 +29,7 @@ const LONGEST_STATEMENT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(3);
 
 /// What PostgreSQL does when a replica stops in the middle of something: it frees what that replica holds. Milliseconds. A lock that is
-/// waited for longer is [`Error::Unavailable`] and safe to try again.
+/// waited for longer is [`Error::Elsewhere`] and safe to try again.
 const JOURNAL_LIMITS: [(&str, &str); 4] = [
     ("idle_in_transaction_session_timeout", "1000"),
     ("lock_timeout", "2000"),
@@ -65,8 +66,7 @@ pub type PortalConn = PoolConnection<Postgres>;
 impl Db {
     /// Opens the pools; `connections` is the budget of both together, a third of it for the system role.
     pub fn open(url: &Secret, connections: u32, service: &str) -> Result<Self, Error> {
-        let options = PgConnectOptions::from_str(url.expose())
-            .map_err(|_| Error::internal("database_url is not a PostgreSQL URL"))?
+        let options = options(url)?
             .application_name(service)
             // Statement texts are ours and parameters are never logged, but a slow statement is metrics' business.
             .disable_statement_logging();
@@ -74,6 +74,8 @@ impl Db {
         let system_share = (connections / 3).max(2);
         let app = pool(options.clone().options(APP_LIMITS), format!("{login}_app"), connections.saturating_sub(system_share).max(2));
         let system = pool(options.clone().options(SYSTEM_LIMITS), format!("{login}_system"), system_share);
+        telemetry::pool("app", &app);
+        telemetry::pool("system", &system);
         Ok(Self { app, system, options, login })
     }
 
@@ -114,16 +116,22 @@ impl Db {
         Ok(sqlx::postgres::PgListener::connect_with(&pool).await?)
     }
 
-    /// Brings the schema up to date: the chassis' tables, then the service's. Replicas that start together wait for one another.
+    /// Brings the schema up to date: the chassis' tables, then the service's. Replicas that start together wait for one another. A newer version
+    /// may have been here: what it added disturbs nobody, so the version before can be started again; what it took away ends the start.
     pub async fn migrate(&self, service: &Migrator) -> Result<(), Error> {
         let chassis = CHASSIS.iter().map(|migration| Migration { version: migration.version + BEFORE_ALL, ..migration.clone() });
         let all: Vec<Migration> = chassis.chain(service.iter().cloned()).collect();
+        #[cfg(feature = "failpoints")]
+        let all = crate::next_version::migrations(all);
+        let known: Vec<i64> = all.iter().map(|migration| migration.version).collect();
         let mut conn = connect(self.options.clone()).await?;
-        let migrator = Migrator::with_migrations(all);
+        let mut migrator = Migrator::with_migrations(all);
+        migrator.set_ignore_missing(true);
         migrator.run_direct(None, &mut conn, false).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(error) => Error::from(error),
             error => Error::internal(format!("migration: {error}")),
-        })
+        })?;
+        refuse_contracted(&mut conn, &known).await
     }
 
     /// Ends the pools.
@@ -131,6 +139,13 @@ impl Db {
         self.app.close().await;
         self.system.close().await;
     }
+}
+
+fn options(url: &Secret) -> Result<PgConnectOptions, Error> {
+    let options = PgConnectOptions::from_str(url.expose()).map_err(|_| Error::internal("database_url is not a PostgreSQL URL"))?;
+    // A URL has an IPv6 address in brackets; sqlx keeps them and would look for a host of that name.
+    let host = options.get_host().trim_matches(['[', ']']).to_owned();
+    Ok(options.host(&host))
 }
 
 fn pool(options: PgConnectOptions, role: String, connections: u32) -> PgPool {
@@ -154,7 +169,54 @@ async fn connect(options: PgConnectOptions) -> Result<PgConnection, Error> {
     Ok(connected.map_err(|_| Error::Unavailable("the database does not answer"))??)
 }
 
+/// A migration that takes something away says so in its name, and since which migration nobody has used it: `0009_contract_0007_….sql`. One
+/// that we don't know is no matter when we know the other; else it took away what we may need.
+async fn refuse_contracted(conn: &mut PgConnection, known: &[i64]) -> Result<(), Error> {
+    let unknown: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT version, description FROM _sqlx_migrations WHERE description LIKE 'contract%' AND version <> ALL($1) ORDER BY version",
+    )
+    .bind(known.to_vec())
+    .fetch_all(conn)
+    .await?;
+    match unknown.iter().find(|(version, description)| !is_disused(*version, description, known)) {
+        Some((version, _)) => {
+            Err(Error::internal(format!("the database is too new for this version: migration {version} took something away")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether we know the migration since which nobody uses what a contract migration takes away; without its number nobody can tell.
+fn is_disused(version: i64, description: &str, known: &[i64]) -> bool {
+    let since = description.split_whitespace().nth(1).and_then(|number| number.parse::<i64>().ok());
+    let offset = if version < 0 { BEFORE_ALL } else { 0 };
+    since.is_some_and(|since| known.contains(&(since + offset)))
+}
+
 async fn set_role(conn: &mut PgConnection, role: &str) -> Result<(), Error> {
     sqlx::query(AssertSqlSafe(format!("SET ROLE \"{}\"", role.replace('"', "")))).execute(conn).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// K39.
+    #[test]
+    fn the_database_may_be_named_by_an_address_of_ipv6() {
+        for (url, host) in [("postgres://a:b@[::1]:5432/c", "::1"), ("postgres://a:b@db.internal/c", "db.internal")] {
+            assert_eq!(options(&Secret::new(url)).unwrap().get_host(), host);
+        }
+    }
+
+    #[test]
+    fn what_was_taken_away_after_it_was_disused_is_not_missed() {
+        let known = [BEFORE_ALL + 11, 1, 7];
+        assert!(is_disused(9, "contract 0007 drop a column", &known));
+        assert!(!is_disused(9, "contract 0008 drop a column", &known), "this version may still use it");
+        assert!(!is_disused(9, "contract drop a column", &known) && !is_disused(9, "contract", &known));
+        assert!(is_disused(BEFORE_ALL + 13, "contract 0011 drop a column", &known), "the chassis counts for itself");
+        assert!(!is_disused(BEFORE_ALL + 13, "contract 0007 drop a column", &known));
+    }
 }

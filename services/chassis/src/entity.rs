@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::ids::PortalId;
 use crate::journal::{AggregateRef, Entry, Journal, Outcome, RequestKey, Writes};
 use crate::run::{Phase, Tasks};
+use crate::telemetry::{self, Shed};
 
 /// Commands that may wait for one aggregate: a hot ticket answers about a thousand a second, so this is a quarter of a second.
 const MAILBOX: usize = 256;
@@ -139,6 +140,7 @@ struct Shared<A: Aggregate> {
     db: Db,
     journal: Journal<A::Write>,
     tasks: Tasks,
+    shed: Shed,
     actors: Mutex<Mailboxes<A>>,
 }
 
@@ -156,7 +158,10 @@ impl<A: Aggregate> Directory<A> {
 
     /// The same with another time after which an actor without work ends.
     pub fn passivating(aggregate: A, db: Db, journal: Journal<A::Write>, tasks: Tasks, idle: Duration) -> Self {
-        Self(Arc::new(Shared { idle, aggregate, db, journal, tasks, actors: Mutex::default() }))
+        let shared = Arc::new(Shared { idle, aggregate, db, journal, tasks, shed: Shed::at(A::KIND), actors: Mutex::default() });
+        let shown = Arc::downgrade(&shared);
+        telemetry::mailbox(A::KIND, MAILBOX, move || shown.upgrade().map_or(0, |shared| shared.fullest()));
+        Self(shared)
     }
 
     /// How many actors live.
@@ -177,15 +182,15 @@ impl<A: Aggregate> Directory<A> {
         // An actor that is passivating has closed its mailbox: the second look finds it gone and starts a new one.
         for _ in 0..16 {
             match self.actor(&key).try_send(envelope) {
-                Ok(()) => return deadline.bound(answered).await?.map_err(|_| Error::Unavailable("the actor ended"))?,
-                Err(mpsc::error::TrySendError::Full(_)) => return Err(Error::Overloaded { retry_after: Duration::from_secs(1) }),
+                Ok(()) => return deadline.bound(answered).await?.map_err(|_| Error::Elsewhere("the actor ended"))?,
+                Err(mpsc::error::TrySendError::Full(_)) => return Err(self.0.overloaded()),
                 Err(mpsc::error::TrySendError::Closed(back)) => {
                     envelope = back;
                     self.0.forget(&key);
                 }
             }
         }
-        Err(Error::Overloaded { retry_after: Duration::from_secs(1) })
+        Err(self.0.overloaded())
     }
 
     fn actor(&self, key: &(PortalId, A::Id)) -> mpsc::Sender<Envelope<A>> {
@@ -204,6 +209,17 @@ impl<A: Aggregate> Directory<A> {
 }
 
 impl<A: Aggregate> Shared<A> {
+    /// How many commands wait in the fullest mailbox.
+    fn fullest(&self) -> usize {
+        let actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
+        actors.values().map(|mailbox| mailbox.max_capacity() - mailbox.capacity()).max().unwrap_or(0)
+    }
+
+    fn overloaded(&self) -> Error {
+        self.shed.count();
+        Error::Overloaded { retry_after: Duration::from_secs(1) }
+    }
+
     /// Removes a mailbox that is closed; a newer actor of the same aggregate stays.
     fn forget(&self, key: &(PortalId, A::Id)) {
         let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);

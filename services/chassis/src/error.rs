@@ -97,6 +97,10 @@ pub enum Error {
     /// Something this needs is down; nothing was done, or it is settled by the same request id. 503.
     #[error("unavailable: {0}")]
     Unavailable(&'static str),
+    /// Not by this process, or not at this moment: it ends, is not ready yet, or others were faster. Nothing was done, and the same request to
+    /// another process may succeed at once. 503.
+    #[error("elsewhere: {0}")]
+    Elsewhere(&'static str),
     /// The caller's deadline passed before the work began or ended. 504.
     #[error("the deadline passed")]
     Deadline,
@@ -156,7 +160,7 @@ impl Error {
             Self::KeyReused => "idempotency_key_reused",
             Self::TooLarge { .. } => "too_large",
             Self::Overloaded { .. } => "overloaded",
-            Self::Unavailable(_) => "unavailable",
+            Self::Unavailable(_) | Self::Elsewhere(_) => "unavailable",
             Self::Deadline => "deadline_exceeded",
             Self::Internal(_) | Self::Storage(_) => "internal",
         }
@@ -175,7 +179,7 @@ impl Error {
             Self::Invalid(_) | Self::KeyReused => 422,
             Self::RateLimited { .. } => 429,
             Self::Internal(_) | Self::Storage(_) => 500,
-            Self::Overloaded { .. } | Self::Unavailable(_) => 503,
+            Self::Overloaded { .. } | Self::Unavailable(_) | Self::Elsewhere(_) => 503,
             Self::Deadline => 504,
         }
     }
@@ -191,7 +195,7 @@ impl Error {
             Self::Conflict { code, .. } if code == "version_conflict" => Code::Aborted,
             Self::Conflict { .. } => Code::FailedPrecondition,
             Self::RateLimited { .. } | Self::Overloaded { .. } => Code::ResourceExhausted,
-            Self::Unavailable(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::Elsewhere(_) => Code::Unavailable,
             Self::Deadline => Code::DeadlineExceeded,
             Self::Internal(_) | Self::Storage(_) => Code::Internal,
         }
@@ -201,7 +205,7 @@ impl Error {
     pub fn log_level(&self) -> tracing::Level {
         match self {
             Self::Internal(_) | Self::Storage(_) => tracing::Level::ERROR,
-            Self::Unavailable(_) | Self::Overloaded { .. } | Self::Deadline => tracing::Level::WARN,
+            Self::Unavailable(_) | Self::Elsewhere(_) | Self::Overloaded { .. } | Self::Deadline => tracing::Level::WARN,
             _ => tracing::Level::DEBUG,
         }
     }
@@ -210,14 +214,22 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after, .. } | Self::Overloaded { retry_after } => Some(*retry_after),
-            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::Unavailable(_) | Self::Elsewhere(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
 
     /// Whether the fault may pass by itself. Only permanent errors count towards parking an event.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Overloaded { .. } | Self::RateLimited { .. } | Self::Deadline | Self::Storage(_))
+        matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::Elsewhere(_)
+                | Self::Overloaded { .. }
+                | Self::RateLimited { .. }
+                | Self::Deadline
+                | Self::Storage(_)
+        )
     }
 
     /// Writes it to the log as loudly as [`Error::log_level`] says, within the span of the request. What a service refuses over gRPC is
@@ -245,7 +257,9 @@ impl Error {
             Self::KeyReused => "This Idempotency-Key was used for another request.".into(),
             Self::TooLarge { field } => format!("{field} is larger than allowed."),
             Self::RateLimited { .. } => "Too many requests. Wait a moment and try again.".into(),
-            Self::Overloaded { .. } | Self::Unavailable(_) => "This is not available at the moment. Try again shortly.".into(),
+            Self::Overloaded { .. } | Self::Unavailable(_) | Self::Elsewhere(_) => {
+                "This is not available at the moment. Try again shortly.".into()
+            }
             Self::Deadline => "It took too long. Try again.".into(),
             Self::Internal(_) | Self::Storage(_) => "Something went wrong on our side.".into(),
         }
@@ -269,7 +283,7 @@ impl From<sqlx::Error> for Error {
                 // query_canceled: the statement time-out that was set from the caller's deadline.
                 Some("57014") => Self::Deadline,
                 // lock_not_available, deadlock, serialization: nothing was done.
-                Some("55P03" | "40P01" | "40001") => Self::Unavailable("the database is busy"),
+                Some("55P03" | "40P01" | "40001") => Self::Elsewhere("the database is busy"),
                 // shutting down, starting up, crashed, too many connections, disk full, read-only, idle-in-transaction time-out.
                 Some("57P01" | "57P02" | "57P03" | "57P05" | "53300" | "53100" | "53200" | "25006" | "25P03" | "25P02") => {
                     Self::Unavailable("the database")
@@ -364,6 +378,13 @@ mod tests {
     fn a_wrong_password_is_not_answered_with_a_call_to_sign_in() {
         let wrong = Error::Unauthenticated { code: "bad_credentials".into() };
         assert_ne!(wrong.detail(), Error::sign_in_required().detail());
+    }
+
+    #[test]
+    fn a_refusal_says_when_another_process_would_say_the_same() {
+        let marked = |error: Error| Status::from(error).metadata().contains_key(crate::grpc::SAME_ELSEWHERE);
+        assert!(marked(Error::Unavailable("the database")) && !marked(Error::Elsewhere("the process ends")));
+        assert_eq!(Error::from_status(&Error::Elsewhere("the process ends").into()), Error::Unavailable("a peer"));
     }
 
     #[test]

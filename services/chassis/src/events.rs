@@ -1,9 +1,10 @@
 //! Serves a service's journal to its consumers: the head, pages of rows, and a snapshot for those who can't begin at the first row.
 
+use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::events_service_server::{EventsService, EventsServiceServer};
 use portico_proto::events::v1::{
-    AggregateVersion, BeginEpochRequest, BeginEpochResponse, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse, SnapshotRequest,
-    SnapshotResponse,
+    AggregateVersion, BeginEpochRequest, BeginEpochResponse, Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest,
+    PullResponse, SnapshotRequest, SnapshotResponse,
 };
 use prost::Message;
 use sqlx::PgPool;
@@ -36,6 +37,13 @@ pub const PERMISSIONS: &[(&str, Permission)] = &[
     ("/portico.events.v1.InboxesService/RedriveParkedEvents", Permission::Operator),
 ];
 
+/// What happened, as far as this version knows it. `None` for a variant that it does not know, for a body that it can't read, which the log
+/// tells, and for a snapshot's row, which has none: nobody stands still.
+pub fn body(event: &Envelope) -> Option<Body> {
+    let read = EventBody::decode(event.body.as_slice());
+    read.inspect_err(|error| tracing::error!(event = event.event_id, %error, "an event's body can't be read")).ok()?.body
+}
+
 /// The service, to be added to the server.
 pub fn service(producer: &'static str, db: &Db) -> EventsServiceServer<impl EventsService> {
     EventsServiceServer::new(Events { producer, pool: db.system().clone() })
@@ -43,6 +51,25 @@ pub fn service(producer: &'static str, db: &Db) -> EventsServiceServer<impl Even
 
 fn invalid(field: &str) -> Error {
     Error::invalid(field, "invalid", "This is no UUID.")
+}
+
+/// Whether the event that a caller read last is still at its position, where `stands` now, in a journal that ends at `head`.
+pub fn matches(asked: &GetHeadRequest, head: i64, stands: Option<Uuid>) -> bool {
+    // A cursor older than the journal's retention can't be compared and is not held against the caller.
+    asked.position == 0 || (asked.position <= head && stands.is_none_or(|event| event.to_string() == asked.event_id))
+}
+
+/// As many of `events` as fit into one page, at least one.
+pub fn page(events: impl Iterator<Item = Envelope>) -> Vec<Envelope> {
+    let (mut page, mut bytes) = (Vec::new(), 0);
+    for event in events {
+        bytes += event.encoded_len();
+        if bytes > PAGE_BYTES && !page.is_empty() {
+            break;
+        }
+        page.push(event);
+    }
+    page
 }
 
 struct Events {
@@ -80,25 +107,14 @@ impl Events {
                 .bind(request.position)
                 .fetch_one(&self.pool)
                 .await?;
-        // A cursor older than the journal's retention can't be compared and is not held against the caller.
-        let matches =
-            request.position == 0 || (request.position <= position && at_cursor.is_none_or(|event| event.to_string() == request.event_id));
-        Ok(GetHeadResponse { epoch: epoch.to_string(), position, matches })
+        Ok(GetHeadResponse { epoch: epoch.to_string(), position, matches: matches(request, position, at_cursor) })
     }
 
     async fn page(&self, after: i64) -> Result<PullResponse, Error> {
         let (epoch, head_position): (Uuid, i64) = sqlx::query_as("SELECT epoch, position FROM journal_head").fetch_one(&self.pool).await?;
         let epoch = epoch.to_string();
-        let mut events = Vec::new();
-        let mut bytes = 0;
-        for row in relay::rows_after(&self.pool, after, PAGE).await? {
-            let event = row.envelope(self.producer, &epoch);
-            bytes += event.encoded_len();
-            if bytes > PAGE_BYTES && !events.is_empty() {
-                break;
-            }
-            events.push(event);
-        }
+        let rows = relay::rows_after(&self.pool, after, PAGE).await?;
+        let events = page(rows.into_iter().map(|row| row.envelope(self.producer, &epoch)));
         Ok(PullResponse { epoch, events, head_position })
     }
 
@@ -137,7 +153,10 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
-    use super::PERMISSIONS;
+    use portico_proto::events::v1::{Envelope, GetHeadRequest};
+    use uuid::Uuid;
+
+    use super::{PAGE_BYTES, PERMISSIONS, body, matches, page};
     use crate::grpc::Permission;
 
     #[test]
@@ -147,5 +166,34 @@ mod tests {
         let services = Permission::Services(&["identity", "tickets", "knowledge", "community", "notifier", "gateway"]);
         let meant = [(services, "EventsService/GetHead EventsService/Pull EventsService/Snapshot"), (Permission::Operator, operators)];
         crate::testing::check_permissions("portico.events.v1", PERMISSIONS, &meant);
+    }
+
+    #[test]
+    fn a_callers_event_is_compared_where_it_can_be() {
+        let event = Uuid::from_u128(7);
+        let asked = |position: i64| GetHeadRequest { position, event_id: event.to_string() };
+        assert!(matches(&GetHeadRequest::default(), 0, None), "who has read nothing has read nothing wrong");
+        assert!(matches(&asked(3), 5, Some(event)));
+        assert!(!matches(&asked(3), 5, Some(Uuid::nil())), "another event stands there");
+        assert!(!matches(&asked(6), 5, None), "the journal is shorter than what was read");
+        assert!(matches(&asked(3), 5, None), "what is no longer kept can't be compared");
+    }
+
+    #[test]
+    fn a_body_that_nobody_can_read_is_none_that_is_known() {
+        let event = |bytes: &[u8]| Envelope { body: bytes.to_vec(), ..Envelope::default() };
+        assert!(body(&event(&[])).is_none(), "a snapshot's row");
+        assert!(body(&event(&[0x0a, 0x7f])).is_none(), "it ends too early");
+        assert!(body(&event(&[0x52, 0x00])).is_none(), "a variant of a newer version");
+        assert!(body(&event(&[0x12, 0x00])).is_some());
+    }
+
+    #[test]
+    fn a_page_ends_before_it_is_too_large_and_is_never_empty() {
+        let event = |bytes: usize| Envelope { actor: "a".repeat(bytes), ..Envelope::default() };
+        assert_eq!(page([event(PAGE_BYTES * 2), event(1)].into_iter()).len(), 1);
+        assert_eq!(page([event(1), event(PAGE_BYTES), event(1)].into_iter()).len(), 1);
+        assert_eq!(page((0..9).map(|_| event(100))).len(), 9);
+        assert!(page(std::iter::empty()).is_empty());
     }
 }

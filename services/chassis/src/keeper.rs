@@ -70,6 +70,11 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, keeper: Arc<dyn Keeper>, wake: Arc<Noti
 
 async fn run(pool: PgPool, keeper: Arc<dyn Keeper>, wake: Arc<Notify>, stop: CancellationToken) {
     let waiting = telemetry::meter().i64_gauge("portico.keeper.dirty").with_description("Copies that are to be fetched again.").build();
+    let oldest = telemetry::meter()
+        .f64_gauge("portico.keeper.age")
+        .with_unit("s")
+        .with_description("How long the oldest copy has been stale.")
+        .build();
     let mut counted = None::<Instant>;
     while !stop.is_cancelled() {
         let passed = tokio::select! {
@@ -79,7 +84,9 @@ async fn run(pool: PgPool, keeper: Arc<dyn Keeper>, wake: Arc<Notify>, stop: Can
         if counted.is_none_or(|at| at.elapsed() >= COUNT) {
             counted = Some(Instant::now());
             if let Ok(Ok((count, age))) = tokio::time::timeout(PATIENCE, stale(&pool, keeper.kind())).await {
-                waiting.record(count, &[KeyValue::new("kind", keeper.kind())]);
+                let kind = [KeyValue::new("kind", keeper.kind())];
+                waiting.record(count, &kind);
+                oldest.record(age, &kind);
                 if age > LATE {
                     tracing::warn!(kind = keeper.kind(), count, age, "copies are stale");
                 }

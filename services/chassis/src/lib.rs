@@ -15,7 +15,10 @@
 //! | [`chore`] | work that one replica does again and again |
 //! | [`scan`] | quarantine and the malware scanner |
 //! | [`fair`] | shares and turns, so that one portal does not starve the others |
+//! | [`telemetry`], [`operations`] | logs, traces, metrics, and the port that shows them |
 //! | [`error`] | the one closed error enum |
+//! | [`failpoint`] | moments at which a test may have the process end |
+//! | `next_version` | the same build in the part of the version after it, for a test |
 //!
 //! To add a service: a crate with the four rooms `api`, `app`, `domain`, `store`; a `start` that opens [`db::Db`], migrates, starts a
 //! [`journal::Journal`], serves with [`grpc::Server`]; a `main` of one line. `services/community` is the smallest to read.
@@ -27,11 +30,14 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod deadline;
+mod drift;
 pub mod entity;
 pub mod error;
 pub mod events;
+pub mod failpoint;
 pub mod fair;
 pub mod foundation;
+mod gauges;
 pub mod grpc;
 pub mod ids;
 pub mod inbox;
@@ -39,6 +45,8 @@ pub mod journal;
 pub mod keeper;
 pub mod lease;
 pub mod markdown;
+#[cfg(feature = "failpoints")]
+mod next_version;
 pub mod operations;
 pub mod page;
 pub mod peers;

@@ -15,6 +15,7 @@ pub async fn serve<C>(boot: &Boot<C>) -> anyhow::Result<SocketAddr> {
     let listener = tokio::net::TcpListener::bind(boot.common.operations_listen).await?;
     let address = listener.local_addr()?;
     let readiness = boot.readiness.clone();
+    telemetry::readiness(boot.readiness.clone());
     let router = Router::new()
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(move || ready(readiness.clone())))

@@ -1,5 +1,7 @@
 //! Clients of the other services: balanced channels that say which service speaks.
 
+mod budget;
+mod names;
 mod repeat;
 mod replicas;
 
@@ -58,6 +60,8 @@ impl Service<http::Request<Body>> for PeerChannel {
             return Box::pin(async move { Ok(refused) });
         };
         put(request.headers_mut(), SERVICE_TOKEN, &token);
+        #[cfg(feature = "failpoints")]
+        crate::next_version::call(&mut request);
         let span = self.span(request.uri().path());
         let traceparent = span.in_scope(telemetry::traceparent);
         if !traceparent.is_empty() {
@@ -84,7 +88,7 @@ impl PeerChannel {
     /// are held in memory meanwhile.
     #[must_use]
     pub fn repeating(self) -> Self {
-        Self { repeats: Some(repeat::repeats()), ..self }
+        Self { repeats: Some(Repeats::new()), ..self }
     }
 
     /// None outside of any trace: what is asked every second would fill the collector and help nobody.
@@ -127,13 +131,19 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// One channel for each configured peer; calls take turns among several endpoints of one.
+    /// One channel for each configured peer; calls take turns among several addresses of one, or among those that its one name stands for.
     pub fn new<C>(boot: &Boot<C>) -> anyhow::Result<Self> {
         let mut services = HashMap::new();
         for (name, addresses) in &boot.common.peers {
-            let endpoints =
-                addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).map(endpoint).collect::<Result<Vec<_>, _>>()?;
-            services.insert(name.clone(), Replicas::new(&endpoints));
+            let addresses: Vec<&str> = addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).collect();
+            let endpoints = addresses.iter().map(|address| endpoint(address)).collect::<Result<Vec<_>, _>>()?;
+            let replicas = Replicas::new(&endpoints);
+            if let [address] = addresses.as_slice()
+                && let Some((host, port)) = names::named(address)
+            {
+                names::follow(boot, replicas.clone(), host, port);
+            }
+            services.insert(name.clone(), replicas);
         }
         Ok(Self { services, tokens: boot.tokens.clone() })
     }

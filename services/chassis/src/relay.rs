@@ -1,7 +1,9 @@
 //! Publishes journal rows to JetStream, verbatim and in order; leader by lease.
 //!
 //! The broker is a courier that may forget: `published` only says how far this journal was handed over. When the stream is gone it is
-//! made again and the last rows are published again; consumers drop what they have.
+//! made again and the last rows are published again; consumers drop what they have. What to do next is decided in [`courier`].
+
+pub mod courier;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +11,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, stream};
-use opentelemetry::metrics::Gauge;
-use portico_proto::events::v1::{Envelope, EventBody};
+use portico_proto::events::v1::Envelope;
 use prost::Message;
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -20,25 +21,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use self::courier::{BACKOFF, Courier, PAGE, PATIENCE, Step, TICK, Window};
 use crate::clock::{self, Clock};
 use crate::db::Db;
+use crate::drift;
 use crate::error::Error;
+use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::run::{Boot, Phase};
 use crate::telemetry;
 
-/// Rows in one go: the window of unacknowledged messages.
-const PAGE: i64 = 256;
-/// When nobody wakes the relay it looks by itself.
-const TICK: Duration = Duration::from_millis(100);
-/// Rows that are published again when the stream was lost: consumers heal the rest themselves.
-const REWIND: i64 = 1000;
 /// How long the broker keeps an event; the journal keeps it longer.
 const STREAM_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Pause after the broker refused.
-const BACKOFF: Duration = Duration::from_millis(500);
-/// How long one page may take, with the broker's answers.
-const PATIENCE: Duration = Duration::from_secs(15);
 /// What a page may still take when the process ends: the next leader publishes it again.
 const LAST_PATIENCE: Duration = Duration::from_millis(1500);
 /// The relay warns when it has not published for so long, and again each time.
@@ -71,13 +65,8 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// A body that this version can't read is left out, loudly: consumers then take the event as one of a kind that they do not know, and
-    /// nobody stands still.
+    /// The body is handed on as it was written, by whichever version.
     pub(crate) fn envelope(self, producer: &str, epoch: &str) -> Envelope {
-        let body = EventBody::decode(self.body.as_slice());
-        if let Err(error) = &body {
-            tracing::error!(position = self.position, %error, "an event's body can't be read; it is told without it");
-        }
         Envelope {
             event_id: self.event_id.to_string(),
             portal: self.portal,
@@ -91,18 +80,21 @@ impl Row {
             at: Some(clock::to_proto(self.at)),
             actor: self.actor,
             traceparent: self.traceparent,
-            body: body.ok(),
+            body: self.body,
         }
     }
 }
 
 /// Reads rows after a position, in order.
 pub(crate) async fn rows_after(pool: &PgPool, position: i64, limit: i64) -> Result<Vec<Row>, Error> {
-    Ok(sqlx::query_as("SELECT * FROM journal WHERE position > $1 ORDER BY position LIMIT $2")
-        .bind(position)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+    Ok(sqlx::query_as(
+        "SELECT position, event_id, previous_event, portal, aggregate_kind, aggregate_id, version, at, actor, traceparent, body \
+           FROM journal WHERE position > $1 ORDER BY position LIMIT $2",
+    )
+    .bind(position)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?)
 }
 
 /// Starts the relay. It ends after the journal, with a last pass.
@@ -112,14 +104,12 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, nats: async_nats::Client, appended: Arc
         jetstream: jetstream::new(nats),
         producer: boot.service,
         prefix: boot.common.nats_prefix.clone(),
+        // Checked at the start: 1, 3 or 5.
+        replicas: boot.common.nats_replicas as usize,
         lease: Lease::new(db.system().clone(), "relay", boot.common.replica.clone()),
         clock: boot.clock.clone(),
-        stream_known: false,
+        courier: Courier::default(),
         failing_since: None,
-        backlog: telemetry::meter()
-            .i64_gauge("portico.relay.backlog")
-            .with_description("Events that are not handed to the broker yet.")
-            .build(),
     };
     let listener = db.clone();
     let wake = appended.clone();
@@ -153,12 +143,12 @@ struct Relay {
     jetstream: jetstream::Context,
     producer: &'static str,
     prefix: String,
+    replicas: usize,
     lease: Lease,
     clock: Clock,
-    stream_known: bool,
+    courier: Courier,
     /// Since when nothing could be published, and when that was last said.
     failing_since: Option<(Instant, Instant)>,
-    backlog: Gauge<i64>,
 }
 
 impl Relay {
@@ -212,7 +202,7 @@ impl Relay {
             () = ending => None,
         };
         passed.unwrap_or_else(|| {
-            self.stream_known = false;
+            self.courier.lost();
             Err(Error::Unavailable("the broker"))
         })
     }
@@ -233,28 +223,32 @@ impl Relay {
     async fn pass(&mut self, term: i64) -> Result<bool, Error> {
         let (mut published, head, epoch): (i64, i64, Uuid) =
             sqlx::query_as("SELECT r.published, h.position, h.epoch FROM relay r, journal_head h").fetch_one(&self.pool).await?;
-        self.backlog.record(head - published, &[]);
-        if published >= head {
-            self.failing_since = None;
-            return Ok(false);
-        }
-        if !self.stream_known {
-            published = self.ensure_stream(term, published).await?;
+        match self.courier.step(published, head) {
+            Step::Rest => {
+                self.failing_since = None;
+                return Ok(false);
+            }
+            Step::Find => published = self.ensure_stream(term, published).await?,
+            Step::Publish => {}
         }
         let rows = rows_after(&self.pool, published, PAGE).await?;
-        let Some(last) = rows.last().map(|row| row.position) else { return Ok(false) };
+        let Some(mut window) = Window::of(rows.iter().map(|row| row.position)) else { return Ok(false) };
         let mut acks = Vec::with_capacity(rows.len());
         for row in rows {
             acks.push(self.publish(row.envelope(self.producer, &epoch.to_string())).await?);
         }
         for ack in acks {
             if let Err(error) = ack.await {
-                self.stream_known = false;
+                self.courier.lost();
                 tracing::debug!(%error, "the broker did not take an event");
                 return Err(Error::Unavailable("the broker"));
             }
+            window.taken();
         }
-        self.mark(term, last).await?;
+        failpoint::reach(Point::AfterPublish);
+        if let Some(last) = window.mark() {
+            self.mark(term, last).await?;
+        }
         self.failing_since = None;
         Ok(true)
     }
@@ -264,7 +258,10 @@ impl Relay {
         let span = self.span(&envelope);
         // The envelope keeps the context of the request; the header has this hop's.
         let traceparent = span.in_scope(telemetry::traceparent);
-        let mut message = PublishMessage::build().message_id(&envelope.event_id).payload(envelope.encode_to_vec().into());
+        let payload = envelope.encode_to_vec();
+        #[cfg(feature = "failpoints")]
+        let payload = crate::next_version::envelope(payload);
+        let mut message = PublishMessage::build().message_id(&envelope.event_id).payload(payload.into());
         if !traceparent.is_empty() {
             message = message.header("traceparent", traceparent.as_str());
         }
@@ -286,8 +283,7 @@ impl Relay {
             messaging.destination.name = format!("ev.{}", self.producer),
             messaging.message.id = envelope.event_id,
         );
-        let at = envelope.at.as_ref().and_then(clock::from_proto);
-        telemetry::follow_trace(&span, &envelope.traceparent, at.map(|at| self.clock.since(at)).unwrap_or_default());
+        telemetry::follow_event(&span, envelope, &self.clock);
         span
     }
 
@@ -308,27 +304,30 @@ impl Relay {
             name: name.clone(),
             subjects: vec![subjects(&self.prefix, self.producer)],
             max_age: STREAM_AGE,
+            num_replicas: self.replicas,
             // Ours are positions; the broker's window only saves it some work.
             duplicate_window: Duration::from_secs(120),
             ..Default::default()
         };
         let existed = match self.jetstream.get_stream(&name).await {
-            Ok(_) => true,
+            Ok(found) => {
+                drift::show("stream", self.producer, &drift::of_stream(&found.cached_info().config, &config));
+                true
+            }
             Err(error) if is_not_found(&error) => false,
             // A broker that is away or busy has not lost anything.
             Err(_) => return Err(Error::Unavailable("the broker")),
         };
         if !existed {
             self.jetstream.get_or_create_stream(config).await.map_err(|_| Error::Unavailable("the broker"))?;
+            drift::show("stream", self.producer, &[]);
         }
-        self.stream_known = true;
-        if existed || published == 0 {
-            return Ok(published);
+        let from = self.courier.found(existed, published);
+        if from < published {
+            tracing::warn!(published, from, "the stream was gone; the last events are published again");
+            self.mark(term, from).await?;
         }
-        let rewound = (published - REWIND).max(0);
-        tracing::warn!(published, rewound, "the stream was gone; the last events are published again");
-        self.mark(term, rewound).await?;
-        Ok(rewound)
+        Ok(from)
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! A vital task that panics makes the replica not ready and ends the process: whoever supervises it starts it again, and every task with it.
 
+mod signals;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,10 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::signals::{Signals, follow_log};
 use crate::auth::{Keys, Revocations, Tokens};
 use crate::clock::Clock;
 use crate::config::{Common, ServiceConfig};
@@ -297,8 +299,12 @@ where
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async move {
         let telemetry = crate::telemetry::start(service, &common)?;
+        crate::failpoint::arm();
+        #[cfg(feature = "failpoints")]
+        crate::next_version::announce();
         let drain = Duration::from_secs(common.drain_seconds);
         let boot = Boot::new(service, common, config, Clock::start(), Random::from_os())?;
+        follow_log::<C>(&boot.tasks, telemetry.log_filter())?;
         // Whoever is told to stop while it starts, as in a rolling update that is taken back, just ends.
         let mut signals = Signals::listen()?;
         let running = tokio::select! {
@@ -334,25 +340,6 @@ async fn flush(telemetry: crate::telemetry::Telemetry) {
 pub fn install_tls() {
     // Fails only when somebody installed one before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// SIGTERM and SIGINT, which from `listen` on no longer end the process by themselves.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn told(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests end at the first surprise")]
 
 pub mod clamd;
+pub mod lease;
 mod permissions;
 mod producer;
 pub mod s3;
@@ -129,6 +130,7 @@ impl Stage {
             database_connections: 12,
             nats_url: Some(Secret::new(self.nats.clone())),
             nats_prefix: format!("{}_", self.name),
+            nats_replicas: 1,
             // A peer that the test has not started has an address where nobody listens: it is down.
             peers: SERVICES
                 .iter()

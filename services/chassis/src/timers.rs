@@ -52,6 +52,8 @@ pub struct DueTimer {
     pub due_at: OffsetDateTime,
     /// Tries before this one.
     pub attempts: i32,
+    /// The trace of whatever armed it; empty when that had none.
+    pub traceparent: String,
 }
 
 /// Takes effect for a timer.
@@ -68,6 +70,7 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, armed: Arc<Notify>, handler: Arc<dyn Ti
         .f64_histogram("portico.timer.lateness")
         .with_unit("s")
         .with_description("How long after they were due timers took effect.")
+        .with_boundaries(vec![0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0])
         .build();
     let timers = Arc::new(Timers { pool: db.system().clone(), handler, lateness });
     boot.tasks.spawn_vital(Phase::Intake, "timers", move |stop| async move { timers.run(armed, stop).await });
@@ -85,8 +88,7 @@ impl Timers {
         let mut working = FuturesUnordered::new();
         let mut look = true;
         while !stop.is_cancelled() {
-            let free = AT_ONCE.saturating_sub(working.len());
-            if look && free >= FREE {
+            if let Some(free) = room(working.len()).filter(|_| look) {
                 let due = self.claim_while(free, &mut working).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, "timers could not be read");
                     Vec::new()
@@ -121,7 +123,7 @@ impl Timers {
         let claiming = sqlx::query_as(
             "UPDATE timer SET next_at = clock_timestamp() + make_interval(secs => $1), attempts = attempts + 1 \
               WHERE id IN (SELECT id FROM timer WHERE next_at <= clock_timestamp() ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED) \
-             RETURNING id, portal, kind, aggregate_id, due_at, attempts - 1 AS attempts",
+             RETURNING id, portal, kind, aggregate_id, due_at, attempts - 1 AS attempts, traceparent",
         )
         .bind(CLAIM.as_secs_f64())
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
@@ -129,9 +131,10 @@ impl Timers {
         Ok(tokio::time::timeout(DATABASE, claiming).await.map_err(|_| Error::Unavailable("the database does not answer"))??)
     }
 
-    /// What a timer does days later is a trace of its own.
+    /// What a timer does days later is a trace of its own, linked to that of whatever armed it.
     async fn traced(&self, timer: DueTimer) {
         let span = tracing::info_span!("timer", otel.name = format!("timer {}", timer.kind), timer.kind = timer.kind);
+        telemetry::link_trace(&span, &timer.traceparent);
         self.fire(timer).instrument(span).await;
     }
 
@@ -171,6 +174,12 @@ impl Timers {
     }
 }
 
+/// How many timers to claim while so many are in work; `None` when it is not worth a look.
+fn room(working: usize) -> Option<usize> {
+    let free = AT_ONCE.saturating_sub(working);
+    (free >= FREE).then_some(free)
+}
+
 /// Seconds until a timer is tried again that was tried `attempts` times before.
 fn pause(attempts: i32, is_transient: bool) -> f64 {
     let doubled = f64::from(1 << attempts.clamp(0, 8));
@@ -179,7 +188,31 @@ fn pause(attempts: i32, is_transient: bool) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::pause;
+    use proptest::prelude::*;
+
+    use super::{AT_ONCE, CLAIM, DATABASE, LONG_PAUSE, PATIENCE, SHORT_PAUSE, pause, room};
+
+    proptest! {
+        /// I07: a timer that fails again and again is tried for as long as it fails, less often each time and never later than the longest
+        /// pause; one that fails because something is away is back soon after that.
+        #[test]
+        fn pauses_grow_and_have_a_ceiling(attempts in 0..i32::MAX, is_transient in any::<bool>()) {
+            let (this, next) = (pause(attempts, is_transient), pause(attempts + 1, is_transient));
+            prop_assert!((1.0..=LONG_PAUSE).contains(&this) && this <= next && next <= this * 2.0);
+            prop_assert!(pause(attempts, true) <= SHORT_PAUSE.min(pause(attempts, false)));
+        }
+
+        #[test]
+        fn no_more_is_claimed_than_can_be_worked_on(working in 0_usize..AT_ONCE * 2) {
+            prop_assert!(room(working).is_none_or(|free| free > 0 && working + free <= AT_ONCE));
+            prop_assert!(working > AT_ONCE / 2 || room(working).is_some());
+        }
+    }
+
+    #[test]
+    fn a_claim_outlasts_the_work_that_it_is_for() {
+        assert!(PATIENCE + DATABASE < CLAIM, "or the next claim would overtake who is at work");
+    }
 
     #[test]
     fn what_is_away_delays_a_timer_by_fifteen_seconds_at_most() {

@@ -1,6 +1,7 @@
 //! What is settled about a request before anything looks at its path: source, term, trace, slot, rate.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -9,11 +10,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chassis::error::Error;
 use chassis::telemetry;
-use tracing::Instrument;
 use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
+use crate::admission::{self, Admitted, Area, Knock, SLOW, Weight};
 use crate::error::{Problem, with_trace};
-use crate::limits::{self, Kind, Weight};
+use crate::limits::{self, Kind};
+use crate::measures;
 use crate::source;
 use crate::state::AppState;
 use crate::term::Term;
@@ -43,6 +46,7 @@ impl Default for Arrival {
 pub struct Route<'a> {
     /// The portal in the path, if any.
     pub portal: Option<&'a str>,
+    area: Area,
     weight: Weight,
     /// Carries a file: it may take long.
     file: bool,
@@ -61,18 +65,13 @@ impl<'a> Route<'a> {
             (Some("portal" | "desk"), portal, next) => (portal, next),
             _ => (None, None),
         };
-        let weight = match rest {
-            Some("suggest") => Weight::Extra,
-            Some("search") => Weight::Search,
-            _ if crate::csrf::is_write(method) => Weight::Write,
-            _ => Weight::Read,
-        };
         Self {
             portal: portal.filter(|portal| !portal.is_empty()),
             file: matches!(rest, Some("uploads" | "attachments" | "files" | "inbound-email")),
             live: rest == Some("live"),
             asset: path.starts_with("/assets/"),
-            weight,
+            area: Area::of(rest),
+            weight: admission::weight(method, rest),
         }
     }
 }
@@ -82,18 +81,8 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
     let source = source::of(request.headers(), request.extensions(), state.proxies());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    // The path of a one-time link holds its token, so only the route goes into traces, logs and metrics (S09).
-    let matched = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!(
-        "http",
-        otel.name = format!("{method} {matched}"),
-        otel.kind = "server",
-        http.request.method = %method,
-        http.route = matched,
-        http.response.status_code = Empty,
-        otel.status_code = Empty,
-        error.type = Empty,
-    );
+    let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let span = span(&state, &method, matched.as_deref());
     let begun = Instant::now();
     if let Some(parent) = request.headers().get("traceparent").and_then(|value| value.to_str().ok()) {
         telemetry::continue_trace(&span, parent);
@@ -107,18 +96,12 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
     request.extensions_mut().insert(Arrival { source, term });
     let told = HeaderValue::from_str(&trace_id).ok();
     let work = async {
-        let slot = match admit(&state, &route, source) {
-            Ok(slot) => slot,
+        let admitted = match admit(&state, &route, source).await {
+            Ok(admitted) => admitted,
             Err(error) => return Problem::from(error).into_response(),
         };
         let answer = async { next.run(request).await };
-        let response = if route.live {
-            answer.await
-        } else {
-            tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| Problem::from(Error::Deadline).into_response())
-        };
-        drop(slot);
-        response
+        if route.live { answer.await } else { answer_in_time(answer, patience, admitted, matched.as_deref()).await }
     };
     let mut response = with_trace(trace_id, work).instrument(span.clone()).await;
     let status = response.status();
@@ -127,11 +110,26 @@ pub async fn arrive(State(state): State<AppState>, mut request: Request, next: N
         span.record("otel.status_code", "ERROR");
         span.record("error.type", status.as_str());
     }
-    state.record(&method, &matched, status.as_u16(), begun.elapsed());
+    state.measures().record(&method, matched.as_deref(), status.as_u16(), begun.elapsed());
     if let Some(value) = told {
         response.headers_mut().insert("x-request-id", value);
     }
     response
+}
+
+/// The span of a request. The path of a one-time link holds its token, so only the route goes into traces, logs and metrics (S09).
+fn span(state: &AppState, method: &Method, route: Option<&str>) -> Span {
+    tracing::info_span!(
+        "http",
+        otel.name = measures::span_name(method, route),
+        otel.kind = "server",
+        http.request.method = measures::known(method),
+        http.route = route,
+        http.response.status_code = Empty,
+        url.scheme = state.measures().scheme(),
+        otel.status_code = Empty,
+        error.type = Empty,
+    )
 }
 
 /// Whether a page's form may bring files: it may take as long as an upload.
@@ -140,12 +138,38 @@ fn brings_files(request: &Request) -> bool {
     crate::csrf::is_write(request.method()) && kind.to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
-fn admit(state: &AppState, route: &Route<'_>, source: IpAddr) -> Result<Option<limits::Slot>, Error> {
+async fn admit(state: &AppState, route: &Route<'_>, source: IpAddr) -> Result<Option<Admitted>, Error> {
     if route.asset || route.live {
         return Ok(None);
     }
     state.take(route.portal, Kind::Requests, limits::of_source(source))?;
-    state.in_flight().enter(route.portal.unwrap_or_default(), route.weight).map(Some)
+    let knock = Knock { portal: route.portal.unwrap_or_default(), area: route.area, weight: route.weight, file: route.file };
+    let entered = state.admission().enter(knock).await;
+    entered.inspect_err(|_| state.measures().shed()).map(Some)
+}
+
+/// The answer, or 504 when it does not come in time.
+async fn answer_in_time(
+    answer: impl Future<Output = Response>,
+    patience: Duration,
+    mut admitted: Option<Admitted>,
+    route: Option<&str>,
+) -> Response {
+    let mut answer = pin!(answer);
+    let response = match tokio::time::timeout(SLOW, &mut answer).await {
+        Ok(response) => response,
+        Err(_) => {
+            if let Some(admitted) = &mut admitted {
+                admitted.is_slow(route);
+            }
+            let rest = patience.saturating_sub(SLOW);
+            tokio::time::timeout(rest, answer).await.unwrap_or_else(|_| Problem::from(Error::Deadline).into_response())
+        }
+    };
+    if let Some(admitted) = admitted {
+        admitted.answered(route, response.status());
+    }
+    response
 }
 
 #[cfg(test)]
@@ -159,6 +183,8 @@ mod tests {
         assert_eq!(of(Method::GET, "/portal/demo").portal, Some("demo"));
         assert_eq!(of(Method::GET, "/desk/demo/tickets").portal, Some("demo"));
         assert_eq!(of(Method::GET, "/").portal, None);
+        assert_eq!(of(Method::GET, "/portal/demo/requests/DEMO-1").area, Area::Tickets);
+        assert_eq!(of(Method::GET, "/api/v1/portals/demo/search").area, Area::Knowledge);
         assert_eq!(of(Method::GET, "/api/v1/portals/demo/suggest").weight, Weight::Extra);
         assert_eq!(of(Method::POST, "/api/v1/portals/demo/tickets").weight, Weight::Write);
         assert!(of(Method::GET, "/api/v1/portals/demo/live").live);

@@ -24,7 +24,8 @@ pub struct Config {
     /// Further origins that pages are served from, beside that of `public_url`: `https://help.acme.example`, separated by commas. Default none.
     #[serde(default)]
     pub origins: String,
-    /// Requests that are worked on at the same time; beyond it new ones get 503. Default 1024.
+    /// Requests that are in work or wait for it at the same time; beyond it new ones get 503. Default 1024. How many of them are worked on at
+    /// once is learnt (`admission.rs`).
     #[serde(default = "default_in_flight")]
     pub max_in_flight: usize,
     /// Live streams that are open at the same time. Default 20000.

@@ -6,13 +6,15 @@
 //! | [`portal`], [`desk`] | the pages |
 //! | [`call`] | one request: portal, caller, deadline, gRPC in the caller's name |
 //! | [`session`], [`sign_ins`], [`renewal`], [`csrf`] | the cookie, what it stands for, who may write with it |
-//! | [`arrival`], [`limits`], [`source`], [`security`] | what stands before every handler |
+//! | [`arrival`], [`limits`], [`source`], [`security`], [`measures`] | what stands before every handler, and what is shown of it |
+//! | [`admission`], [`gate`], [`pace`] | who is let in when there is too much to do |
 //! | [`input`], [`extract`], [`error`] | reading requests and refusing them |
 //! | [`uploads`], [`ticket_hits`] | what the API and the pages do alike |
 //! | [`state`], [`clients`], [`portals`] | what handlers reach: the other services, keys, copies of settings |
 
 extern crate portico_chassis as chassis;
 
+pub mod admission;
 pub mod arrival;
 pub mod call;
 pub mod clients;
@@ -24,11 +26,14 @@ pub mod drain;
 pub mod error;
 pub mod extract;
 pub mod file_kind;
+pub mod gate;
 pub mod input;
 pub mod json;
 pub mod limits;
 pub mod live;
 pub mod macros;
+pub mod measures;
+pub mod pace;
 pub mod portal;
 pub mod portals;
 pub mod renewal;

@@ -1,6 +1,6 @@
-//! How much a source and the whole process may ask for: token buckets per source, uploads per person, and a bound on what is worked on at once.
+//! How much a source may ask for: token buckets per source, uploads per person.
 //!
-//! Both live in this replica's memory. What else is counted per account or per person is counted in the owning service's database.
+//! They live in this replica's memory. What else is counted per account or per person is counted in the owning service's database.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chassis::error::Error;
-use chassis::fair::{Share, Shares};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -136,62 +135,6 @@ impl Limits {
     }
 }
 
-/// How much a request matters when there is too much to do: the less, the earlier it is turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
-    /// Suggestions, counters.
-    Extra,
-    /// Search.
-    Search,
-    /// Everything that reads.
-    Read,
-    /// Sign-in and everything that writes.
-    Write,
-}
-
-impl Weight {
-    /// The part of the slots, in percent, that this weight may fill.
-    fn share(self) -> usize {
-        match self {
-            Self::Extra => 40,
-            Self::Search => 60,
-            Self::Read => 85,
-            Self::Write => 100,
-        }
-    }
-}
-
-/// Counts what is worked on at once. Portals share it: one that floods is turned away while others still find room.
-#[derive(Debug)]
-pub struct InFlight {
-    shares: Shares,
-    most: usize,
-}
-
-/// One request that is being worked on; dropping it frees the slot.
-pub type Slot = Share;
-
-impl InFlight {
-    /// At most `most` at once.
-    pub fn new(most: usize) -> Self {
-        Self { shares: Shares::new(most), most: most.max(1) }
-    }
-
-    /// Takes a slot for a portal; empty: for what belongs to none.
-    ///
-    /// # Errors
-    /// 503 at once when this weight's share, or the portal's, is used up.
-    pub fn enter(&self, portal: &str, weight: Weight) -> Result<Slot, Error> {
-        let within = (self.most * weight.share() / 100).max(1);
-        self.shares.take_within(portal, within).ok_or(Error::Overloaded { retry_after: Duration::from_secs(1) })
-    }
-
-    /// What is worked on now.
-    pub fn now(&self) -> usize {
-        self.shares.now()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,28 +167,5 @@ mod tests {
         assert!(limits.take("demo", Kind::Requests, address(1), per_minute(1)).is_ok());
         assert!(limits.take("demo", Kind::Requests, address(1), per_minute(1)).is_err());
         assert!(limits.take("demo", Kind::Requests, address(1), per_minute(100)).is_ok());
-    }
-
-    #[test]
-    fn under_pressure_suggestions_go_first_and_writes_last() {
-        let flight = InFlight::new(10);
-        let held: Vec<_> = (0..4).map(|_| flight.enter("demo", Weight::Write).unwrap()).collect();
-        assert!(flight.enter("demo", Weight::Extra).is_err());
-        let more: Vec<_> = (0..4).map(|_| flight.enter("demo", Weight::Read).unwrap()).collect();
-        assert!(flight.enter("demo", Weight::Search).is_err());
-        assert!(flight.enter("demo", Weight::Read).is_err());
-        assert!(flight.enter("demo", Weight::Write).is_ok());
-        drop((held, more));
-        assert_eq!(flight.now(), 0);
-    }
-
-    /// S66i: one portal that asks for everything is turned away before the others are.
-    #[test]
-    fn a_portal_that_floods_leaves_room_for_the_others() {
-        let flight = InFlight::new(90);
-        let flood: Vec<_> = std::iter::from_fn(|| flight.enter("hog", Weight::Write).ok()).collect();
-        assert!(flood.len() < 90);
-        assert_eq!(flight.enter("hog", Weight::Write).unwrap_err().http_status(), 503);
-        assert!(flight.enter("demo", Weight::Write).is_ok());
     }
 }

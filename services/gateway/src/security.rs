@@ -5,7 +5,7 @@ use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// The policy of every page and answer of ours (ux.md).
+/// The policy of every page and answer of ours (S30).
 pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; media-src 'self'; \
      connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'; worker-src 'self'; object-src 'none'";
 /// `/api/docs` alone: swagger-ui sets style attributes.

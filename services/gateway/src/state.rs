@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::http::Method;
 use chassis::auth::{Keys, Tokens};
 use chassis::blobs::Blobs;
 use chassis::clock::Clock;
@@ -17,14 +16,15 @@ use chassis::foundation::connect_nats;
 use chassis::peers::{self, Peers};
 use chassis::random::Random;
 use chassis::run::{Boot, Phase};
-use opentelemetry::KeyValue;
-use opentelemetry::metrics::Histogram;
+use chassis::telemetry;
 use ring::hmac;
 
+use crate::admission::Admission;
 use crate::clients::Clients;
 use crate::config::Config;
-use crate::limits::{Bucket, InFlight, Kind, Limits, Rate};
+use crate::limits::{Bucket, Kind, Limits, Rate};
 use crate::live::Hub;
+use crate::measures::Measures;
 use crate::portals::Portals;
 use crate::session::SessionKeys;
 use crate::sign_ins::SignIns;
@@ -56,10 +56,10 @@ struct Inner {
     portals: Portals,
     sign_ins: SignIns,
     limits: Limits,
-    in_flight: InFlight,
+    admission: Admission,
     uploading: Shares,
     in_progress: Mutex<HashSet<String>>,
-    durations: Histogram<f64>,
+    measures: Measures,
     hub: Hub,
     blobs: Blobs,
     keys: Keys,
@@ -94,7 +94,7 @@ impl AppState {
         let previous = boot.config.previous_secrets()?;
         let secrets = std::iter::once(secret.expose().as_bytes()).chain(previous.iter().map(String::as_bytes));
         let public_url = boot.common.public_url.trim_end_matches('/').to_owned();
-        Ok(Self(Arc::new(Inner {
+        let state = Self(Arc::new(Inner {
             session_keys: SessionKeys::new(secrets).context("configuration key `previous_secret_files`")?,
             source_key: hmac::Key::new(hmac::HMAC_SHA256, format!("portico source 1 {}", secret.expose()).as_bytes()),
             origins: boot.config.our_origins(&public_url)?,
@@ -102,7 +102,7 @@ impl AppState {
             operator_token: boot.common.operator_token()?,
             development: boot.common.development,
             limit_factor: u32::try_from(boot.common.limit_factor.max(1)).unwrap_or(u32::MAX),
-            in_flight: InFlight::new(boot.config.max_in_flight),
+            admission: Admission::new(boot.config.max_in_flight),
             uploading: Shares::new(UPLOADS),
             tokens: boot.tokens.clone(),
             clock: boot.clock.clone(),
@@ -111,14 +111,27 @@ impl AppState {
             sign_ins: SignIns::default(),
             limits: Limits::default(),
             in_progress: Mutex::default(),
-            durations: durations(),
+            measures: Measures::new(&public_url),
             blobs: Blobs::open(&boot.common)?,
             keys: boot.keys.clone(),
             hub,
             clients,
             portals,
             public_url,
-        })))
+        }));
+        state.show();
+        Ok(state)
+    }
+
+    /// Shows in the metrics how much is worked on, how much may be at each gate, and how many streams are open.
+    fn show(&self) {
+        let (inner, hub) = (Arc::downgrade(&self.0), self.0.hub.clone());
+        telemetry::mailbox("http", self.0.config.max_in_flight, move || inner.upgrade().map_or(0, |inner| inner.admission.now()));
+        for (name, gate) in self.0.admission.gates() {
+            let gate = gate.clone();
+            telemetry::places(name, move || gate.at_once());
+        }
+        telemetry::mailbox("live", self.0.config.max_live_streams, move || hub.listeners());
     }
 
     /// The other services.
@@ -176,14 +189,9 @@ impl AppState {
         self.0.operator_token.as_ref()
     }
 
-    /// Notes how long a request took. A stream counts until its first byte.
-    pub fn record(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        let labels = [
-            KeyValue::new("http.request.method", method.to_string()),
-            KeyValue::new("http.route", route.to_owned()),
-            KeyValue::new("http.response.status_code", i64::from(status)),
-        ];
-        self.0.durations.record(took.as_secs_f64(), &labels);
+    /// What is shown of requests.
+    pub fn measures(&self) -> &Measures {
+        &self.0.measures
     }
 
     /// Live updates.
@@ -216,9 +224,9 @@ impl AppState {
         &self.0.limits
     }
 
-    /// What is worked on at once.
-    pub fn in_flight(&self) -> &InFlight {
-        &self.0.in_flight
+    /// Who is let in.
+    pub fn admission(&self) -> &Admission {
+        &self.0.admission
     }
 
     /// Waits for a place among the files that are taken in. Sources share them, so that one whose lines are slow does not keep the others out.
@@ -267,13 +275,4 @@ impl AppState {
         }
         Ok(InProgress { state: self.clone(), key: key.to_owned() })
     }
-}
-
-fn durations() -> Histogram<f64> {
-    chassis::telemetry::meter()
-        .f64_histogram("http.server.request.duration")
-        .with_unit("s")
-        .with_description("How long requests took.")
-        .with_boundaries(vec![0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
-        .build()
 }

@@ -17,7 +17,7 @@ use portico_chassis::grpc::Server;
 use portico_chassis::page::Pager;
 use portico_chassis::run::{Boot, Running};
 use portico_chassis::settings::{self, Settings};
-use portico_chassis::{events, inbox, operations, telemetry};
+use portico_chassis::{events, inbox, operations};
 
 use crate::app::clients::{Clients, PRODUCERS};
 use crate::app::compose::Frame;
@@ -55,10 +55,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
         smarthost,
         frame: Arc::new(frame),
         unmarked: app::Unmarked::default(),
-        delivered: telemetry::meter()
-            .u64_counter("portico.notifier.deliveries")
-            .with_description("Deliveries that ended, by channel and outcome.")
-            .build(),
+        measures: app::measures::Measures::default(),
         secrets: inbound::Secrets::default(),
         titles: notification::Titles::default(),
         inbound_hourly: i64::try_from(hourly).unwrap_or(i64::MAX),
@@ -69,7 +66,7 @@ pub async fn start(boot: Boot<Config>) -> anyhow::Result<Running> {
 async fn serve(boot: &Boot<Config>, foundation: &Foundation<Write>, app: App) -> anyhow::Result<Running> {
     for producer in PRODUCERS {
         if foundation.peers.knows(producer) {
-            let consumer = api::inbox::Deliveries::of(producer, boot.clock.clone(), app.wakes.clone());
+            let consumer = api::inbox::Deliveries::of(producer, boot.clock.clone(), app.wakes.clone(), app.measures.clone());
             inbox::start(boot, &foundation.db, &foundation.peers, foundation.nats.clone(), consumer)?;
         }
     }

@@ -33,6 +33,8 @@ pub struct Seen {
     pub links: Vec<String>,
     /// Names of its events.
     pub events: Vec<String>,
+    /// The schema of its scope: which version of the conventions it follows.
+    pub schema: String,
     /// Its attributes, as text.
     pub attributes: BTreeMap<String, String>,
 }
@@ -88,8 +90,8 @@ impl TraceService for Sink {
         let mut taken = Vec::new();
         for group in request.into_inner().resource_spans {
             let resource = texts(group.resource.map(|resource| resource.attributes).unwrap_or_default());
-            for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                taken.push(seen(&resource, span));
+            for scope in group.scope_spans {
+                taken.extend(scope.spans.into_iter().map(|span| seen(&resource, &scope.schema_url, span)));
             }
         }
         self.0.lock().expect("no panic while taking spans").extend(taken);
@@ -97,7 +99,7 @@ impl TraceService for Sink {
     }
 }
 
-fn seen(resource: &BTreeMap<String, String>, span: Span) -> Seen {
+fn seen(resource: &BTreeMap<String, String>, schema: &str, span: Span) -> Seen {
     let hex = |bytes: &[u8]| hex::encode(bytes);
     Seen {
         service: resource.get("service.name").cloned().unwrap_or_default(),
@@ -108,6 +110,7 @@ fn seen(resource: &BTreeMap<String, String>, span: Span) -> Seen {
         parent: hex(&span.parent_span_id),
         links: span.links.iter().map(|link| hex(&link.trace_id)).collect(),
         events: span.events.into_iter().map(|event| event.name).collect(),
+        schema: schema.to_owned(),
         attributes: texts(span.attributes),
         name: span.name,
     }

@@ -41,6 +41,11 @@ impl Live {
         }
         let answer = request.send().await.expect("the live stream opens");
         assert_eq!(answer.status().as_u16(), 200, "the live stream opens");
+        Self::of(answer)
+    }
+
+    /// Reads an answer that is a stream.
+    pub fn of(answer: reqwest::Response) -> Self {
         Self { answer, buffer: String::new() }
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use mail_parser::MessageParser;
+use time::OffsetDateTime;
 
 use crate::wait;
 
@@ -13,6 +14,8 @@ use crate::wait;
 pub struct Mail {
     /// The file's name; later mail sorts after earlier.
     pub name: String,
+    /// When the server kept it, by the wall clock.
+    pub arrived: OffsetDateTime,
     /// Its only recipient.
     pub to: String,
     /// `X-Portico-Kind`.
@@ -44,7 +47,7 @@ impl Mail {
         token.unwrap_or_else(|| panic!("no one-time link in {}: {}", self.name, self.text))
     }
 
-    fn parse(name: &str, raw: &[u8]) -> Option<Self> {
+    fn parse(name: &str, arrived: OffsetDateTime, raw: &[u8]) -> Option<Self> {
         let message = MessageParser::default().parse(raw)?;
         let header = |key: &str| message.header_raw(key).map(|text| text.trim().to_owned()).unwrap_or_default();
         let first = |address: Option<&mail_parser::Address<'_>>| {
@@ -52,6 +55,7 @@ impl Mail {
         };
         Some(Self {
             name: name.to_owned(),
+            arrived,
             to: first(message.to()),
             kind: header("X-Portico-Kind"),
             ticket: header("X-Portico-Ticket"),
@@ -80,15 +84,27 @@ impl Mailbox {
 
     /// Every mail to an address so far, oldest first.
     pub fn to(&self, address: &str) -> Vec<Mail> {
+        self.of(|mail| mail.to.eq_ignore_ascii_case(address))
+    }
+
+    /// Every mail so far, to whomever.
+    pub fn all(&self) -> Vec<Mail> {
+        self.of(|_| true)
+    }
+
+    fn of(&self, wanted: impl Fn(&Mail) -> bool) -> Vec<Mail> {
         let mut seen = self.seen.lock().expect("no panic while reading mail");
         for entry in std::fs::read_dir(&self.folder).expect("the folder of mail").flatten() {
             let Some(name) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".eml")).map(str::to_owned) else { continue };
             if let std::collections::btree_map::Entry::Vacant(place) = seen.entry(name) {
-                let mail = std::fs::read(entry.path()).ok().and_then(|raw| Mail::parse(place.key(), &raw));
+                // A file is whole from the moment in which it has its name, and never written again.
+                let arrived = entry.metadata().and_then(|about| about.modified()).map(OffsetDateTime::from);
+                let read = arrived.and_then(|arrived| Ok((arrived, std::fs::read(entry.path())?))).ok();
+                let mail = read.and_then(|(arrived, raw)| Mail::parse(place.key(), arrived, &raw));
                 place.insert(mail);
             }
         }
-        seen.values().flatten().filter(|mail| mail.to.eq_ignore_ascii_case(address)).cloned().collect()
+        seen.values().flatten().filter(|mail| wanted(mail)).cloned().collect()
     }
 
     /// The mails of one kind to an address so far, oldest first.

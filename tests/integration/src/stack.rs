@@ -1,7 +1,9 @@
 //! A running stack: the one that all tests share, or one of a test's own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -24,6 +26,9 @@ pub struct WorldOptions {
 pub struct World {
     data: PathBuf,
     own: Option<tempfile::TempDir>,
+    options: WorldOptions,
+    /// Databases that were moved by hand: connection strings by service.
+    moved: Mutex<BTreeMap<String, String>>,
     mailbox: Mailbox,
     public: String,
     operator_token: String,
@@ -33,9 +38,14 @@ impl World {
     /// The stack that `./test` started; without one, a stack of this test's own.
     pub async fn shared() -> Self {
         match std::env::var_os("PORTICO_TEST_STACK") {
-            Some(data) => Self::attach(Path::new(&data), None),
+            Some(data) => Self::attach(Path::new(&data), None, WorldOptions::default()),
             None => Self::own(&WorldOptions::default()).await,
         }
+    }
+
+    /// A stack that runs in this data folder and goes on running.
+    pub fn open(data: &Path) -> Self {
+        Self::attach(data, None, WorldOptions::default())
     }
 
     /// A stack of this test's own, without the demo, stopped when it is dropped.
@@ -50,7 +60,7 @@ impl World {
         open_to_all(folder.path());
         start(folder.path(), options, "0", environment);
         let data = folder.path().to_path_buf();
-        Self::attach(&data, Some(folder))
+        Self::attach(&data, Some(folder), options.clone())
     }
 
     /// Kills every process of a stack of this test's own at once, supervisor, broker and postmaster too.
@@ -66,17 +76,19 @@ impl World {
     /// Starts it again where it was.
     pub async fn start_again(&self) {
         let port = self.public.rsplit(':').next().expect("a port").to_owned();
-        let data = self.data.clone();
-        let started = tokio::task::spawn_blocking(move || start(&data, &WorldOptions::default(), &port, &[]));
+        let (data, options) = (self.data.clone(), self.options.clone());
+        let started = tokio::task::spawn_blocking(move || start(&data, &options, &port, &[]));
         started.await.expect("the stack starts again");
     }
 
-    fn attach(data: &Path, own: Option<tempfile::TempDir>) -> Self {
+    fn attach(data: &Path, own: Option<tempfile::TempDir>, options: WorldOptions) -> Self {
         let status = read_status(data);
         let text = |key: &str| status[key].as_str().unwrap_or_else(|| panic!("the status has {key}")).to_owned();
         Self {
             data: data.to_path_buf(),
             own,
+            options,
+            moved: Mutex::default(),
             mailbox: Mailbox::open(Path::new(&text("mail_dir"))),
             public: text("public"),
             operator_token: text("operator_token"),
@@ -132,6 +144,33 @@ impl World {
         pid
     }
 
+    /// The processes of the services: twelve with two replicas.
+    pub fn processes(&self) -> Vec<String> {
+        self.status()["operations"].as_object().into_iter().flat_map(|map| map.keys().cloned()).collect()
+    }
+
+    /// The processes of one service.
+    pub fn replicas(&self, service: &str) -> Vec<String> {
+        let second = format!("{service}-2");
+        self.processes().into_iter().filter(|process| process == service || *process == second).collect()
+    }
+
+    /// The services that have a database.
+    pub fn services(&self) -> Vec<String> {
+        self.status()["postgres"].as_object().into_iter().flat_map(|map| map.keys().cloned()).collect()
+    }
+
+    /// The connection string of a service's database, wherever it is now.
+    pub fn dsn(&self, service: &str) -> String {
+        let moved = self.moved.lock().expect("no panic while moving").get(service).cloned();
+        moved.unwrap_or_else(|| self.status()["postgres"][service].as_str().expect("a database a service").to_owned())
+    }
+
+    /// Says that a service's database is elsewhere now.
+    pub fn moved(&self, service: &str, dsn: &str) {
+        self.moved.lock().expect("no panic while moving").insert(service.to_owned(), dsn.to_owned());
+    }
+
     /// Kills a process and waits until the supervisor has started another one.
     pub async fn kill(&self, name: &str) {
         let old = self.signal(name, "KILL");
@@ -166,7 +205,10 @@ impl Drop for World {
             if std::thread::panicking()
                 && let Some(keep) = std::env::var_os("PORTICO_TEST_KEEP_LOGS")
             {
-                let _ = Command::new("cp").arg("-r").arg(self.data.join("log")).arg(keep).status();
+                // One folder a stack: a run of all cells may fail more than once.
+                let keep = Path::new(&keep).join(self.data.file_name().unwrap_or_default());
+                let _ = Command::new("mkdir").arg("-p").arg(&keep).status();
+                let _ = Command::new("cp").arg("-r").arg(self.data.join("log")).arg(self.data.join("run.log")).arg(keep).status();
             }
             let _ = portico(&self.data).arg("stop").stdin(Stdio::null()).output();
         }
@@ -201,10 +243,13 @@ fn portico(data: &Path) -> Command {
     command
 }
 
-/// The folder of the programs under test: the one that this test was built into.
-fn programs() -> PathBuf {
-    let own = std::env::current_exe().expect("the test's own path");
-    own.ancestors().nth(2).expect("target/<profile>/deps/<test>").to_path_buf()
+/// The folder of the programs under test: the one that this program was built into, or that `PORTICO_TEST_PROGRAMS` names.
+pub(crate) fn programs() -> PathBuf {
+    if let Some(folder) = std::env::var_os("PORTICO_TEST_PROGRAMS") {
+        return folder.into();
+    }
+    let own = std::env::current_exe().expect("the program's own path");
+    own.ancestors().find(|folder| folder.join("portico").is_file()).expect("target/<profile> above the program").to_path_buf()
 }
 
 fn checkout() -> PathBuf {

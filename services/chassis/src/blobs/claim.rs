@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Blobs, Upload, unusable};
 use crate::error::Error;
+use crate::failpoint::{self, Point};
 use crate::journal::Claim;
 
 /// Files with one request.
@@ -43,6 +44,9 @@ impl Blobs {
         }
         let copies: Vec<_> = uploads.iter().map(|(file, upload)| self.take_over(upload, path(*file))).collect();
         stream::iter(copies).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        if !uploads.is_empty() {
+            failpoint::reach(Point::AfterPut);
+        }
         Ok(Claimed(uploads))
     }
 

@@ -38,6 +38,7 @@ impl Common {
     fn check_numbers(&self) -> Result<(), ConfigError> {
         let connections = FEWEST_CONNECTIONS..=MOST_CONNECTIONS;
         expect(connections.contains(&self.database_connections), "database_connections", "expected 4 to 1000")?;
+        expect([1, 3, 5].contains(&self.nats_replicas), "nats_replicas", "expected 1, 3 or 5")?;
         expect(self.limit_factor >= 1, "limit_factor", "expected 1 or more")?;
         expect(self.drain_seconds <= LONGEST_DRAIN, "drain_seconds", "expected 0 to 10: the shutdown takes less than 30 seconds")
     }

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::{Error, FieldError};
+use crate::grpc::SAME_ELSEWHERE;
 
 /// The domain of google.rpc.ErrorInfo in every answer of Portico.
 const DOMAIN: &str = "portico";
@@ -83,6 +85,10 @@ impl From<Error> for Status {
         if let Some(delay) = error.retry_after() {
             details.set_retry_info(Some(delay));
         }
-        Status::with_error_details(error.grpc_code(), error.detail(), details)
+        let mut status = Status::with_error_details(error.grpc_code(), error.detail(), details);
+        if matches!(error, Error::Unavailable(_)) {
+            status.metadata_mut().insert(SAME_ELSEWHERE, MetadataValue::from_static("yes"));
+        }
+        status
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::metrics::Histogram;
 use subtle::ConstantTimeEq;
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -23,10 +23,12 @@ use crate::config::Secret;
 use crate::deadline::{self, Deadline};
 use crate::error::Error;
 use crate::fair::{Share, Shares};
-use crate::telemetry;
+use crate::telemetry::{self, Shed};
 
 /// Requests in work at once in one replica; more is shed before it costs anything. Portals share them.
 const IN_FLIGHT: usize = 2048;
+/// What the conventions call a method that there is not: guessed names must not become labels.
+const OTHER: &str = "_OTHER";
 
 /// Who may call a method at all. What a caller sees is decided behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,7 @@ struct Shared {
     tokens: Tokens,
     operator: Option<Secret>,
     in_flight: Shares,
-    shed: Counter<u64>,
+    shed: Shed,
     durations: Histogram<f64>,
 }
 
@@ -69,12 +71,11 @@ impl GuardLayer {
             .with_description("How long gRPC calls took.")
             .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
             .build();
-        let shed = telemetry::meter()
-            .u64_counter("portico.rpc.shed")
-            .with_description("Calls turned away because too much is in work, or too much of one portal.")
-            .build();
         let permissions = permissions.iter().flat_map(|table| table.iter().copied()).collect();
-        Self { shared: Arc::new(Shared { permissions, tokens, operator, in_flight: Shares::new(IN_FLIGHT), shed, durations }) }
+        let in_flight = Shares::new(IN_FLIGHT);
+        let held = in_flight.clone();
+        telemetry::mailbox("rpc", IN_FLIGHT, move || held.now());
+        Self { shared: Arc::new(Shared { permissions, tokens, operator, in_flight, shed: Shed::at("rpc"), durations }) }
     }
 }
 
@@ -107,6 +108,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let begun = Instant::now();
         let path = request.uri().path().to_owned();
         if path.starts_with("/grpc.health.") || path.starts_with("/grpc.reflection.") {
             return Box::pin(self.inner.call(request));
@@ -119,6 +121,7 @@ where
             Ok(checked) => checked,
             Err(error) => {
                 let refusal = self.shared.refusal(error);
+                self.shared.record(self.shared.known(&path), grpc_code(refusal.headers()), begun);
                 return Box::pin(async move { Ok(refusal) });
             }
         };
@@ -127,18 +130,14 @@ where
         // The inner service that was polled ready is the one that must be called.
         let mut inner = self.inner.clone();
         std::mem::swap(&mut inner, &mut self.inner);
-        let durations = self.shared.durations.clone();
+        let shared = self.shared.clone();
         Box::pin(
             async move {
-                let begun = Instant::now();
                 let result = inner.call(request).await;
                 drop(share);
                 let code = result.as_ref().map_or(Code::Unknown, |response| grpc_code(response.headers()));
                 telemetry::record_rpc(&Span::current(), code);
-                durations.record(
-                    begun.elapsed().as_secs_f64(),
-                    &[KeyValue::new("rpc.method", method), KeyValue::new("rpc.response.status_code", telemetry::code_name(code))],
-                );
+                shared.record(method, code, begun);
                 result
             }
             .instrument(span),
@@ -176,9 +175,26 @@ impl Shared {
             _ => "",
         };
         self.in_flight.take(portal).ok_or_else(|| {
-            self.shed.add(1, &[]);
+            self.shed.count();
             Error::Overloaded { retry_after: Duration::from_secs(1) }
         })
+    }
+
+    /// The method as the conventions write it: without the slash that it has in a path.
+    fn known(&self, path: &str) -> &'static str {
+        self.permissions.get_key_value(path).map_or(OTHER, |(method, _)| method.trim_start_matches('/'))
+    }
+
+    /// Notes how a call ended and how long it took.
+    fn record(&self, method: &'static str, code: Code, begun: Instant) {
+        let labels = [
+            KeyValue::new("rpc.system.name", "grpc"),
+            KeyValue::new("rpc.method", method),
+            KeyValue::new("rpc.response.status_code", telemetry::code_name(code)),
+            KeyValue::new("error.type", telemetry::code_name(code)),
+        ];
+        let labels = if telemetry::is_failure(code) { &labels[..] } else { &labels[..3] };
+        self.durations.record(begun.elapsed().as_secs_f64(), labels);
     }
 
     /// Tells the time with it: a peer whose clock is behind signs tokens that have expired and learns of it here.
@@ -193,16 +209,14 @@ impl Shared {
 
     fn check(&self, path: &str, headers: &HeaderMap) -> Result<(Context, &'static str), Error> {
         // A method without a row in its service's table is closed to everybody.
-        let (method, permission) =
-            self.permissions.get_key_value(path).map(|(method, permission)| (*method, *permission)).ok_or(Error::NOT_FOUND)?;
+        let permission = self.permissions.get(path).copied().ok_or(Error::NOT_FOUND)?;
         let time = text(headers, "grpc-timeout").and_then(deadline::parse_grpc_timeout).unwrap_or(deadline::DEFAULT);
         let peer = text(headers, SERVICE_TOKEN).map(|token| self.tokens.service(token)).transpose().map_err(refused)?;
         let token = text(headers, "authorization").and_then(|value| value.strip_prefix("Bearer "));
         let caller = self.caller(permission, peer.as_deref(), token, text(headers, OPERATOR_TOKEN))?;
         let source = text(headers, SOURCE).filter(|_| peer.is_some()).map(str::to_owned);
         let context = Context { caller, peer, deadline: Deadline::within(time), source, token: token.map(Into::into) };
-        // The conventions write a method without the slash that it has in a path.
-        Ok((context, method.trim_start_matches('/')))
+        Ok((context, self.known(path)))
     }
 
     fn caller(&self, permission: Permission, peer: Option<&str>, token: Option<&str>, operator: Option<&str>) -> Result<Caller, Error> {

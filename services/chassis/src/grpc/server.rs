@@ -65,6 +65,8 @@ impl Server {
         let address = listener.local_addr()?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let routes = self.routes.routes();
+        #[cfg(feature = "failpoints")]
+        let routes = crate::next_version::answers(routes);
         let readiness = boot.readiness.clone();
         boot.tasks.spawn_vital(Phase::Last, "grpc health", move |stop| async move {
             let mut tick = tokio::time::interval(Duration::from_millis(500));

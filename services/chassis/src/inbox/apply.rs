@@ -6,7 +6,7 @@ use prost::Message;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::order::Cursor;
+use super::order::{Cursor, held_back};
 use crate::error::Error;
 use crate::ids::parse_uuid;
 
@@ -65,8 +65,8 @@ pub(super) async fn apply(pool: &PgPool, consumer: &dyn Consumer, cursor: &Curso
     if !lock(&mut tx, consumer.producer(), cursor).await? {
         return Ok(Applied::Superseded);
     }
-    let held_back = park_followers(&mut tx, consumer.producer(), run).await?;
-    let wanted: Vec<Envelope> = run.iter().filter(|event| !held_back.contains(&event.position)).cloned().collect();
+    let aside = park_followers(&mut tx, consumer.producer(), run).await?;
+    let wanted: Vec<Envelope> = run.iter().filter(|event| !aside.contains(&event.position)).cloned().collect();
     if !wanted.is_empty() {
         consumer.apply(&mut tx, &wanted).await?;
     }
@@ -83,7 +83,7 @@ async fn lock(conn: &mut PgConnection, producer: &str, cursor: &Cursor) -> Resul
             .bind(producer)
             .fetch_one(conn)
             .await?;
-    Ok(runs && position == cursor.position && epoch == cursor.epoch)
+    Ok(runs && cursor.is_at(&epoch, position))
 }
 
 /// Puts an event that can't be applied aside and goes on after it, unless somebody else moved or stopped the cursor meanwhile.
@@ -98,7 +98,7 @@ pub(super) async fn park(pool: &PgPool, producer: &str, cursor: &Cursor, event: 
     Ok(Applied::Done)
 }
 
-/// Events on an aggregate of which one is parked are parked behind it, so that they can be driven again in order.
+/// Parks what [`held_back`] says and returns its positions.
 async fn park_followers(conn: &mut PgConnection, producer: &str, run: &[Envelope]) -> Result<Vec<i64>, Error> {
     let ids: Vec<Uuid> = run.iter().filter_map(|event| parse_uuid(&event.aggregate_id).ok()).collect();
     let parked: Vec<Uuid> =
@@ -107,14 +107,12 @@ async fn park_followers(conn: &mut PgConnection, producer: &str, run: &[Envelope
             .bind(&ids)
             .fetch_all(&mut *conn)
             .await?;
-    let mut held_back = Vec::new();
-    for event in run {
-        if parse_uuid(&event.aggregate_id).is_ok_and(|id| parked.contains(&id)) {
-            insert_parked(conn, producer, event, "an earlier event of the same aggregate is parked").await?;
-            held_back.push(event.position);
-        }
+    let mut aside = Vec::new();
+    for event in held_back(run, &parked) {
+        insert_parked(conn, producer, event, "an earlier event of the same aggregate is parked").await?;
+        aside.push(event.position);
     }
-    Ok(held_back)
+    Ok(aside)
 }
 
 async fn insert_parked(conn: &mut PgConnection, producer: &str, event: &Envelope, error: &str) -> Result<(), Error> {

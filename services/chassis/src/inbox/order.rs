@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use portico_proto::events::v1::Envelope;
+use portico_proto::events::v1::{Envelope, GetHeadResponse};
+use uuid::Uuid;
+
+use crate::ids::parse_uuid;
 
 /// Events kept ahead of a hole; beyond this the hole is fetched anyway.
 const AHEAD: usize = 2048;
@@ -16,6 +19,32 @@ pub struct Cursor {
     pub position: i64,
     /// The event at that position; empty before the first.
     pub event_id: String,
+}
+
+impl Cursor {
+    /// Whether this is still where the stored cursor stands: nobody else has applied anything meanwhile.
+    pub fn is_at(&self, epoch: &str, position: i64) -> bool {
+        self.position == position && self.epoch == epoch
+    }
+
+    /// By how many events the producer is ahead.
+    pub fn behind(&self, head: &GetHeadResponse) -> Result<i64, Diverged> {
+        let known = !self.epoch.is_empty();
+        if known && (head.epoch != self.epoch || !head.matches) {
+            return Err(Diverged { position: self.position });
+        }
+        Ok(head.position - self.position)
+    }
+
+    /// Whether a page that was asked for after this cursor begins further on: the journal no longer goes back to it.
+    pub fn is_too_old_for(&self, page: &[Envelope]) -> bool {
+        page.first().is_some_and(|first| first.position > self.position + 1)
+    }
+}
+
+/// The events of a run on aggregates of which an earlier event is parked: they are parked behind it, so that they can be driven again in order.
+pub fn held_back<'r>(run: &'r [Envelope], parked: &[Uuid]) -> Vec<&'r Envelope> {
+    run.iter().filter(|event| parse_uuid(&event.aggregate_id).is_ok_and(|id| parked.contains(&id))).collect()
 }
 
 /// The producer's journal is not the one that was read before: somebody restored its database.
@@ -60,6 +89,15 @@ impl Order {
                 self.ahead.pop_last();
             }
         }
+    }
+
+    /// Takes in what the producer was asked for; tells how many of its events were not known yet. Those that were are no delivery of the
+    /// broker's, so they do not count as duplicates.
+    pub fn fill(&mut self, page: Vec<Envelope>) -> usize {
+        let before = (page.len(), self.duplicates);
+        page.into_iter().for_each(|event| self.offer(event));
+        let known = std::mem::replace(&mut self.duplicates, before.1) - before.1;
+        before.0.saturating_sub(usize::try_from(known).unwrap_or(usize::MAX))
     }
 
     /// Whether an event of another epoch came since this was asked last.
@@ -133,6 +171,84 @@ mod tests {
             prop_assert_eq!(applied, (1..=40).collect::<Vec<_>>());
             prop_assert!(!order.has_hole());
         }
+    }
+
+    proptest! {
+        /// Another history: the producer's database was restored. `read` events of the old one were applied, `shared` of them are in the new
+        /// one too.
+        #[test]
+        fn nothing_of_another_history_is_applied(
+            read in 1i64..30,
+            shared in 0i64..40,
+            grown in 0i64..40,
+            delivered in prop::collection::vec(1i64..70, 0..120),
+        ) {
+            let shared = shared.min(read);
+            let id = |position: i64| match position {
+                0 => String::new(),
+                old if old <= shared => format!("e{old}"),
+                new => format!("r{new}"),
+            };
+            let restored =
+                |position: i64| Envelope { event_id: id(position), previous_event_id: id(position - 1), ..event(position) };
+            let head = shared + grown;
+            let cursor = Cursor { epoch: "a".into(), position: read, event_id: format!("e{read}") };
+            let mut order = Order::after(cursor.clone());
+            let mut applied = Vec::new();
+            for position in delivered.into_iter().filter(|position| *position <= head) {
+                order.offer(restored(position));
+                let Ok(run) = order.run(64) else { break };
+                applied.extend(run.iter().map(|event| event.position));
+                if let Some(last) = run.last() {
+                    order.advance(last);
+                }
+            }
+            prop_assert!(shared == read || applied.is_empty(), "what follows another event than the one that was read is left alone");
+            prop_assert_eq!(&applied, &(read + 1..=read + applied.len() as i64).collect::<Vec<_>>());
+            // Also when nothing was delivered: the producer says it.
+            let matches = read <= head && id(read) == cursor.event_id;
+            let answer = GetHeadResponse { epoch: "a".into(), position: head, matches };
+            prop_assert_eq!(cursor.behind(&answer).is_err(), shared < read);
+        }
+    }
+
+    #[test]
+    fn what_comes_too_early_is_bounded_and_the_nearest_stay() {
+        let mut order = Order::default();
+        (2..=3000).rev().for_each(|position| order.offer(event(position)));
+        (3001..=3010).for_each(|position| order.offer(event(position)));
+        assert!(order.ahead.len() == AHEAD && order.has_hole() && order.run(64).unwrap().is_empty());
+        assert_eq!(order.ahead.keys().copied().collect::<Vec<_>>(), (2..2 + AHEAD as i64).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_new_epoch_and_a_page_that_begins_later_are_noticed() {
+        let cursor = Cursor { epoch: "a".into(), position: 3, event_id: "e3".into() };
+        let head = |epoch: &str, matches| GetHeadResponse { epoch: epoch.into(), position: 7, matches };
+        assert_eq!(cursor.behind(&head("a", true)), Ok(4));
+        assert_eq!(cursor.behind(&head("b", true)), Err(Diverged { position: 3 }));
+        assert_eq!(Cursor::default().behind(&head("b", false)), Ok(7), "who has read nothing begins with any epoch");
+        assert!(!cursor.is_too_old_for(&[]) && !cursor.is_too_old_for(&[event(4)]) && cursor.is_too_old_for(&[event(5)]));
+        assert!(cursor.is_at("a", 3) && !cursor.is_at("a", 4) && !cursor.is_at("b", 3));
+    }
+
+    #[test]
+    fn followers_of_a_parked_event_are_held_back() {
+        let of = |position, aggregate: u128| Envelope { aggregate_id: Uuid::from_u128(aggregate).to_string(), ..event(position) };
+        let run = [of(1, 1), of(2, 2), of(3, 1), event(4)];
+        let positions: Vec<i64> = held_back(&run, &[Uuid::from_u128(1)]).iter().map(|event| event.position).collect();
+        assert_eq!(positions, [1, 3]);
+        assert!(held_back(&run, &[]).is_empty());
+    }
+
+    #[test]
+    fn what_is_fetched_counts_when_the_broker_had_not_delivered_it() {
+        let mut order = Order::default();
+        order.offer(event(2));
+        order.offer(event(2));
+        assert_eq!(order.fill(vec![event(1), event(2), event(3)]), 2);
+        assert_eq!(order.duplicates, 1, "one of the broker's, none of the producer's");
+        assert_eq!(order.run(64).unwrap().len(), 3);
     }
 
     #[test]

@@ -1,10 +1,7 @@
 //! The inbox' actor: one a producer and replica; the holder of the lease works.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Gauge};
 use portico_proto::events::v1::Envelope;
 use sqlx::PgPool;
 use tokio::sync::mpsc;
@@ -14,12 +11,14 @@ use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use super::apply::{self, Applied, Consumer};
+use super::meters::Meters;
 use super::order::{Diverged, Order};
+use super::pace::{HOLE_PATIENCE, PATIENCE, Pace, REST, RUN};
 use super::reconcile;
 use super::service::Followed;
 use super::source::{BUFFER, Producer, Subscription};
-use super::suspect::Suspects;
-use crate::clock::{self, Clock};
+use super::suspect::{Blame, Suspects};
+use crate::clock::Clock;
 use crate::db::Db;
 use crate::error::Error;
 use crate::lease::Lease;
@@ -27,20 +26,10 @@ use crate::peers::Peers;
 use crate::run::{Boot, Phase};
 use crate::telemetry;
 
-/// Events in one transaction.
-const RUN: usize = 64;
-/// How long a hole may be open before the producer is asked: events overtake each other by less.
-const HOLE_PATIENCE: Duration = Duration::from_millis(200);
-/// How often the producer is asked for its head: a lost tail heals in this time.
-const HEAD_CHECK: Duration = Duration::from_secs(2);
-/// How long one transaction may take; longer, and the database is gone or another replica stopped in the middle of something.
-const PATIENCE: Duration = Duration::from_secs(15);
-
 /// Starts consuming a producer's events; ends in [`Phase::Intake`].
 pub fn start<C>(boot: &Boot<C>, db: &Db, peers: &Peers, nats: async_nats::Client, consumer: Arc<dyn Consumer>) -> anyhow::Result<()> {
     let producer = consumer.producer();
     boot.inboxes.add(Followed { producer: Producer::new(peers.channel(producer)?), consumer: consumer.clone() });
-    let meter = telemetry::meter();
     let inbox = Inbox {
         pool: db.system().clone(),
         producer: Producer::new(peers.channel(producer)?),
@@ -49,16 +38,7 @@ pub fn start<C>(boot: &Boot<C>, db: &Db, peers: &Peers, nats: async_nats::Client
         consumer,
         clock: boot.clock.clone(),
         suspects: Mutex::default(),
-        lag: meter.i64_gauge("portico.inbox.lag").with_description("Events of a producer that are not applied yet.").build(),
-        stopped: meter
-            .i64_gauge("portico.inbox.stopped")
-            .with_description("1 while the inbox of a producer stands still until an operator reconciles it.")
-            .build(),
-        healed: meter
-            .u64_counter("portico.inbox.healed")
-            .with_description("Events fetched from the producer because the broker lost them.")
-            .build(),
-        parked: meter.u64_counter("portico.inbox.parked").with_description("Events put aside because they can't be applied.").build(),
+        meters: Meters::of(producer),
     };
     boot.tasks.spawn_vital(Phase::Intake, "inbox", move |stop| inbox.run(stop));
     Ok(())
@@ -73,10 +53,7 @@ struct Inbox {
     clock: Clock,
     /// Over terms of work: a failure ends one, so that the lease is renewed and the end of the process is noticed between two tries.
     suspects: Mutex<Suspects>,
-    lag: Gauge<i64>,
-    stopped: Gauge<i64>,
-    healed: Counter<u64>,
-    parked: Counter<u64>,
+    meters: Meters,
 }
 
 /// Why a term of work ended.
@@ -117,11 +94,12 @@ impl Inbox {
             };
             match end {
                 End::Stopped => break,
-                End::Superseded | End::StandsStill => {}
+                // Another replica knows how much is left to do.
+                End::Superseded => self.meters.lag(0),
+                End::StandsStill => {}
                 End::TooOld => self.begin_with_snapshot().await,
                 End::Diverged(diverged) => {
                     tracing::error!(producer = name, %diverged, "the inbox stands still until `portico reconcile` heals it");
-                    self.stopped.record(1, &[KeyValue::new("producer", name)]);
                     if let Err(error) = apply::stop(&self.pool, name, &diverged.to_string()).await {
                         tracing::warn!(%error, "the reason could not be recorded");
                     }
@@ -129,7 +107,7 @@ impl Inbox {
                 End::Failed(error) => tracing::warn!(producer = name, %error, "the inbox pauses"),
             }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = tokio::time::sleep(REST) => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -157,24 +135,20 @@ impl Inbox {
 
     async fn work_on(&self, delivered: &mut mpsc::Receiver<Envelope>, stop: &CancellationToken) -> Result<(), End> {
         let (cursor, stopped) = apply::read_cursor(&self.pool, self.consumer.producer()).await?;
-        self.stopped.record(i64::from(stopped.is_some()), &[KeyValue::new("producer", self.consumer.producer())]);
         if stopped.is_some() {
             return Err(End::StandsStill);
         }
         let mut order = Order::after(cursor);
-        let mut head_checked = None::<Instant>;
-        let mut hole_since = None;
+        let mut pace = Pace::default();
         let mut received = Vec::new();
         loop {
-            if head_checked.is_none_or(|at| at.elapsed() >= HEAD_CHECK)
-                || hole_since.is_some_and(|since: Instant| since.elapsed() >= HOLE_PATIENCE)
-                || order.met_another_epoch()
-            {
-                self.heal(&mut order, stop).await?;
-                head_checked = Some(Instant::now());
-            }
+            // What was delivered is applied first: it neither lags nor has to be fetched.
             self.drain(&mut order, stop).await?;
-            hole_since = order.has_hole().then(|| hole_since.unwrap_or_else(Instant::now));
+            if pace.is_due(Instant::now()) || order.met_another_epoch() {
+                self.heal(&mut order, stop).await?;
+                pace.asked(Instant::now());
+            }
+            pace.looked(order.has_hole(), Instant::now());
             self.keep_lease(stop).await?;
             tokio::select! {
                 count = delivered.recv_many(&mut received, RUN) => {
@@ -182,6 +156,7 @@ impl Inbox {
                         return Err(End::Failed(Error::Unavailable("the subscription")));
                     }
                     received.drain(..).for_each(|event| order.offer(event));
+                    self.meters.duplicates(&mut order);
                 }
                 () = tokio::time::sleep(HOLE_PATIENCE) => {}
                 () = stop.cancelled() => return Ok(()),
@@ -195,29 +170,24 @@ impl Inbox {
             Ok(head) => head,
             Err(error) => return self.is_away(&error),
         };
-        let known = !order.cursor().epoch.is_empty();
-        if known && (head.epoch != order.cursor().epoch || !head.matches) {
-            return Err(Diverged { position: order.cursor().position }.into());
-        }
-        let label = [KeyValue::new("producer", self.consumer.producer())];
-        self.lag.record(head.position - order.cursor().position, &label);
+        self.meters.lag(order.cursor().behind(&head)?);
         while order.cursor().position < head.position {
             let page = match self.producer.pull(order.cursor().position).await {
                 Ok(page) => page,
                 Err(error) => return self.is_away(&error),
             };
-            let (before, fetched) = (order.cursor().position, page.len());
-            if page.first().is_some_and(|first| first.position > before + 1) {
+            let before = order.cursor().position;
+            if order.cursor().is_too_old_for(&page) {
                 return Err(End::TooOld);
             }
-            page.into_iter().for_each(|event| order.offer(event));
+            let missing = order.fill(page);
             self.drain(order, stop).await?;
             if order.cursor().position == before {
                 break;
             }
-            self.healed.add(fetched as u64, &label);
+            self.meters.healed(missing);
         }
-        self.lag.record(head.position - order.cursor().position, &label);
+        self.meters.lag(head.position - order.cursor().position);
         Ok(())
     }
 
@@ -260,8 +230,7 @@ impl Inbox {
             messaging.destination.name = format!("ev.{}", event.producer),
             messaging.message.id = event.event_id,
         );
-        let at = event.at.as_ref().and_then(clock::from_proto);
-        telemetry::follow_trace(&span, &event.traceparent, at.map(|at| self.clock.since(at)).unwrap_or_default());
+        telemetry::follow_event(&span, event, &self.clock);
         span
     }
 
@@ -278,20 +247,21 @@ impl Inbox {
                     self.suspects().passed(last.position);
                 }
                 Ok(Applied::Superseded) => return Err(End::Superseded),
-                Err(error) if error.is_transient() => return Err(End::Failed(error)),
                 Err(error) => {
-                    // One by one from here, so that only the poisoned event is put aside.
-                    if !self.suspects().failed(first.position, last.position, std::time::Instant::now()) {
-                        if run.len() > 1 {
-                            continue;
+                    let now = std::time::Instant::now();
+                    let blame = self.suspects().blame(first.position, last.position, error.is_transient(), now);
+                    match blame {
+                        Blame::Nobody => return Err(End::Failed(error)),
+                        Blame::OneOfThem => continue,
+                        Blame::NotYet => {
+                            tracing::warn!(producer = self.consumer.producer(), position = first.position, %error, "an event was not applied");
+                            return Err(End::Failed(error));
                         }
-                        tracing::warn!(producer = self.consumer.producer(), position = first.position, %error, "an event was not applied");
-                        return Err(End::Failed(error));
+                        Blame::TheEvent => {}
                     }
                     if apply::park(&self.pool, self.consumer.producer(), order.cursor(), first, &error).await? == Applied::Superseded {
                         return Err(End::Superseded);
                     }
-                    self.parked.add(1, &[KeyValue::new("producer", self.consumer.producer())]);
                     order.advance(first);
                     self.suspects().passed(first.position);
                 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::order::Cursor;
 use crate::deadline::Deadline;
+use crate::drift;
 use crate::error::Error;
 use crate::peers::{self, PeerChannel};
 use crate::relay;
@@ -98,7 +99,8 @@ impl Subscription {
             max_ack_pending: BUFFER as i64 * 2,
             ..Default::default()
         };
-        let consumer = stream.get_or_create_consumer(name, config).await?;
+        let consumer = stream.get_or_create_consumer(name, config.clone()).await?;
+        drift::show("consumer", self.producer, &drift::of_consumer(&consumer.cached_info().config, &config));
         let mut messages = consumer.stream().heartbeat(Duration::from_secs(5)).messages().await?;
         while let Some(message) = messages.next().await {
             let message = message?;

@@ -8,16 +8,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::meters::Meters;
 use super::order::{Cursor, Order};
+use super::pace::{HOLE_PATIENCE, Pace};
 use super::source::{BUFFER, Producer, Subscription};
 use crate::error::Error;
 use crate::peers::Peers;
 use crate::run::{Boot, Phase};
-
-/// How long a hole may be open before the producer is asked.
-const HOLE_PATIENCE: Duration = Duration::from_millis(200);
-/// How often the producer is asked for its head.
-const HEAD_CHECK: Duration = Duration::from_secs(2);
 
 /// Everything is read again.
 const RESTORED: Error = Error::Unavailable("the producer's journal was restored");
@@ -39,6 +36,7 @@ pub fn follow<C>(
     let follower = Follower {
         producer: Producer::new(peers.channel(producer)?),
         subscription: Subscription { nats, prefix: boot.common.nats_prefix.clone(), producer, durable: None },
+        meters: Meters::of(producer),
         tail,
     };
     boot.tasks.spawn_vital(Phase::Serve, "tail", move |stop| follower.run(stop));
@@ -48,6 +46,7 @@ pub fn follow<C>(
 struct Follower {
     producer: Producer,
     subscription: Subscription,
+    meters: Meters,
     tail: Arc<dyn Tail>,
 }
 
@@ -74,8 +73,8 @@ impl Follower {
 
     async fn work(&self, delivered: &mut mpsc::Receiver<Envelope>) -> Result<(), Error> {
         let mut order = Order::after(self.present_head().await?);
-        let mut head_checked = Instant::now();
-        let mut hole_since: Option<Instant> = None;
+        let mut pace = Pace::default();
+        pace.asked(Instant::now());
         let mut received = Vec::new();
         loop {
             tokio::select! {
@@ -86,34 +85,39 @@ impl Follower {
                     for event in received.drain(..) {
                         order.offer(event);
                     }
+                    self.meters.duplicates(&mut order);
                 }
                 () = tokio::time::sleep(HOLE_PATIENCE) => {}
             }
-            let hole_is_old = hole_since.is_some_and(|since| since.elapsed() >= HOLE_PATIENCE);
-            if hole_is_old || order.met_another_epoch() || head_checked.elapsed() >= HEAD_CHECK {
-                head_checked = Instant::now();
+            self.tell(&mut order)?;
+            if pace.is_due(Instant::now()) || order.met_another_epoch() {
+                pace.asked(Instant::now());
                 self.heal(&mut order).await?;
+                self.tell(&mut order)?;
             }
-            loop {
-                let run = order.run(BUFFER).map_err(|_| RESTORED)?;
-                let Some(last) = run.last() else { break };
-                run.iter().for_each(|event| self.tail.hear(Some(event)));
-                order.advance(last);
-            }
-            hole_since = order.has_hole().then(|| hole_since.unwrap_or_else(Instant::now));
+            pace.looked(order.has_hole(), Instant::now());
+        }
+    }
+
+    /// Tells everything that is next.
+    fn tell(&self, order: &mut Order) -> Result<(), Error> {
+        loop {
+            let run = order.run(BUFFER).map_err(|_| RESTORED)?;
+            let Some(last) = run.last() else { return Ok(()) };
+            run.iter().for_each(|event| self.tail.hear(Some(event)));
+            order.advance(last);
         }
     }
 
     /// Fetches what is missing. A producer that is away is asked again later; the broker may still deliver.
     async fn heal(&self, order: &mut Order) -> Result<(), Error> {
         let Ok(head) = self.producer.head(order.cursor()).await else { return Ok(()) };
-        if !order.cursor().epoch.is_empty() && (head.epoch != order.cursor().epoch || !head.matches) {
-            return Err(RESTORED);
-        }
-        if head.position > order.cursor().position
+        let behind = order.cursor().behind(&head).map_err(|_| RESTORED)?;
+        self.meters.lag(behind);
+        if behind > 0
             && let Ok(page) = self.producer.pull(order.cursor().position).await
         {
-            page.into_iter().for_each(|event| order.offer(event));
+            self.meters.healed(order.fill(page));
         }
         Ok(())
     }

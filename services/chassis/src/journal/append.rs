@@ -14,6 +14,7 @@ use super::entry::{Claim, Entry};
 use super::writer::Writes;
 use super::{Committed, Outcome};
 use crate::error::Error;
+use crate::failpoint::{self, Point};
 use crate::ids::PortalId;
 
 /// How long PostgreSQL may take for all of a batch before its COMMIT, and again for that. A little more than what PostgreSQL itself allows
@@ -47,8 +48,16 @@ impl From<Error> for Failure {
 pub(super) async fn append<W: Writes>(conn: &mut PgConnection, entries: &[&Entry<W>]) -> Result<Appended, Failure> {
     let (appended, is_empty) = tokio::time::timeout(PATIENCE, prepare(conn, entries)).await.map_err(|_| Failure::Before(SILENCE))??;
     let end = if is_empty { "ROLLBACK" } else { "COMMIT" };
+    if !is_empty {
+        failpoint::reach(Point::BeforeCommit);
+    }
     match tokio::time::timeout(PATIENCE, sqlx::raw_sql(end).execute(&mut *conn)).await {
-        Ok(Ok(_)) => Ok(appended),
+        Ok(Ok(_)) => {
+            if !is_empty {
+                failpoint::reach(Point::AfterCommit);
+            }
+            Ok(appended)
+        }
         Ok(Err(error)) if is_empty => Err(Failure::Before(error.into())),
         Err(_) if is_empty => Err(Failure::Before(SILENCE)),
         Ok(Err(error)) => Err(Failure::Unknown(appended, error.into())),
@@ -250,3 +259,6 @@ fn assemble<W: Writes>(entries: &[&Entry<W>], verdicts: &[Verdict], numbers: &Ha
     let appended = Appended { outcomes, transaction: head.transaction, earliest_timer: batch.earliest_timer() };
     (appended, batch)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,37 +13,38 @@ use super::writer::Writes;
 use crate::error::Error;
 use crate::ids::PortalId;
 
-struct ArmedTimer {
-    id: Uuid,
+pub(super) struct ArmedTimer {
+    pub(super) id: Uuid,
     portal: PortalId,
     kind: &'static str,
-    aggregate_id: Uuid,
+    pub(super) aggregate_id: Uuid,
     due_at: OffsetDateTime,
+    traceparent: String,
 }
 
 /// The rows of one batch, by column, as UNNEST wants them.
 pub(super) struct Batch<W> {
-    position: i64,
-    last_event: Option<Uuid>,
-    positions: Vec<i64>,
-    event_ids: Vec<Uuid>,
-    previous: Vec<Option<Uuid>>,
+    pub(super) position: i64,
+    pub(super) last_event: Option<Uuid>,
+    pub(super) positions: Vec<i64>,
+    pub(super) event_ids: Vec<Uuid>,
+    pub(super) previous: Vec<Option<Uuid>>,
     event_portals: Vec<String>,
     kinds: Vec<&'static str>,
-    aggregate_ids: Vec<Uuid>,
-    versions: Vec<i64>,
+    pub(super) aggregate_ids: Vec<Uuid>,
+    pub(super) versions: Vec<i64>,
     times: Vec<OffsetDateTime>,
     actors: Vec<String>,
     traceparents: Vec<String>,
     bodies: Vec<Vec<u8>>,
     /// The last version of each aggregate.
-    heads: HashMap<Uuid, (String, &'static str, i64)>,
-    taken: HashMap<(String, &'static str, String), Uuid>,
-    released: Vec<(String, &'static str, String)>,
-    requests: Vec<(String, RequestKey, Vec<u8>, OffsetDateTime)>,
-    timers: Vec<ArmedTimer>,
-    cancelled: Vec<Uuid>,
-    done: Vec<Uuid>,
+    pub(super) heads: HashMap<Uuid, (String, &'static str, i64)>,
+    pub(super) taken: HashMap<(String, &'static str, String), Uuid>,
+    pub(super) released: Vec<(String, &'static str, String)>,
+    pub(super) requests: Vec<(String, RequestKey, Vec<u8>, OffsetDateTime)>,
+    pub(super) timers: Vec<ArmedTimer>,
+    pub(super) cancelled: Vec<Uuid>,
+    pub(super) done: Vec<Uuid>,
     writes: Vec<W>,
 }
 
@@ -104,7 +105,10 @@ impl<W: Writes> Batch<W> {
             self.times.push(entry.at);
             self.actors.push(entry.actor.clone());
             self.traceparents.push(entry.traceparent.clone());
-            self.bodies.push(event.body.encode_to_vec());
+            let body = event.body.encode_to_vec();
+            #[cfg(feature = "failpoints")]
+            let body = crate::next_version::event(body);
+            self.bodies.push(body);
             self.heads.insert(event.aggregate.id, (portal.clone(), event.aggregate.kind, *version));
         }
         for claim in &entry.claims {
@@ -114,7 +118,7 @@ impl<W: Writes> Batch<W> {
             self.requests.push((portal, request.clone(), finish.answer, entry.at));
         }
         for change in finish.timers {
-            self.add_timer(&entry.portal, change);
+            self.add_timer(entry, change);
         }
         self.writes.extend(finish.writes);
     }
@@ -133,10 +137,11 @@ impl<W: Writes> Batch<W> {
     }
 
     /// A timer that a later entry of the same batch cancels is never written.
-    fn add_timer(&mut self, portal: &PortalId, change: TimerChange) {
+    fn add_timer(&mut self, entry: &Entry<W>, change: TimerChange) {
         match change {
             TimerChange::Arm { id, kind, aggregate_id, due_at } => {
-                self.timers.push(ArmedTimer { id, portal: portal.clone(), kind, aggregate_id, due_at });
+                let (portal, traceparent) = (entry.portal.clone(), entry.traceparent.clone());
+                self.timers.push(ArmedTimer { id, portal, kind, aggregate_id, due_at, traceparent });
             }
             TimerChange::CancelAll { aggregate_id } => {
                 self.timers.retain(|timer| timer.aggregate_id != aggregate_id);
@@ -193,10 +198,11 @@ impl<W: Writes> Batch<W> {
                           SELECT * FROM unnest($16::text[], $17::text[], $18::text[], $19::uuid[]) ON CONFLICT DO NOTHING), \
                   r AS (INSERT INTO request (portal, caller, operation, key, fingerprint, answer, at) \
                           SELECT * FROM unnest($20::text[], $21::text[], $22::text[], $23::text[], $24::bytea[], $25::bytea[], $26::timestamptz[])), \
-                  t AS (INSERT INTO timer (id, portal, kind, aggregate_id, due_at, next_at) \
-                          SELECT id, portal, kind, aggregate_id, due_at, due_at \
-                            FROM unnest($27::uuid[], $28::text[], $29::text[], $30::uuid[], $31::timestamptz[]) AS w (id, portal, kind, aggregate_id, due_at)) \
-             UPDATE journal_head SET position = $32, last_event = $33 RETURNING pg_notify('portico_journal', '')::text",
+                  t AS (INSERT INTO timer (id, portal, kind, aggregate_id, due_at, next_at, traceparent) \
+                          SELECT id, portal, kind, aggregate_id, due_at, due_at, traceparent \
+                            FROM unnest($27::uuid[], $28::text[], $29::text[], $30::uuid[], $31::timestamptz[], $32::text[]) \
+                              AS w (id, portal, kind, aggregate_id, due_at, traceparent)) \
+             UPDATE journal_head SET position = $33, last_event = $34 RETURNING pg_notify('portico_journal', '')::text",
         )
         .bind(heads.iter().map(|(_, (portal, ..))| portal.as_str()).collect::<Vec<_>>())
         .bind(heads.iter().map(|(_, (_, kind, _))| *kind).collect::<Vec<_>>())
@@ -229,6 +235,7 @@ impl<W: Writes> Batch<W> {
         .bind(self.timers.iter().map(|timer| timer.kind).collect::<Vec<_>>())
         .bind(self.timers.iter().map(|timer| timer.aggregate_id).collect::<Vec<_>>())
         .bind(self.timers.iter().map(|timer| timer.due_at).collect::<Vec<_>>())
+        .bind(self.timers.iter().map(|timer| timer.traceparent.as_str()).collect::<Vec<_>>())
         .bind(self.position)
         .bind(self.last_event)
         .execute(conn)

@@ -5,6 +5,7 @@
 //! version, a claim or a request id are left out whole; strangers in the same batch commit (docs/ARCHITECTURE.md, walk one, step 6).
 //!
 //! - [`admit`]: which entries of a batch may commit, as a pure function.
+//! - [`fill`]: who is in the next batch, pure.
 //! - [`append`]: the SQL of one batch.
 //! - [`writer`]: the actor with the mailbox.
 //! - [`settle`]: whether a commit took place whose answer got lost.
@@ -13,6 +14,7 @@ pub mod admit;
 mod append;
 mod batch;
 mod entry;
+mod fill;
 mod replay;
 mod settle;
 mod writer;

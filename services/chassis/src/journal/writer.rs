@@ -12,13 +12,15 @@ use tracing::{Instrument, Span};
 use super::Outcome;
 use super::append::{Appended, Failure, append};
 use super::entry::Entry;
+use super::fill::{Waiting, fill};
 use super::settle::settle;
 use crate::db::Db;
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::failpoint::{self, Point};
 use crate::fair::{Share, Shares, Turns};
-use crate::ids::PortalId;
 use crate::run::{Phase, Tasks};
+use crate::telemetry::{self, Shed};
 
 /// Entries in one transaction: more would hold the head lock longer than the gain of a bigger batch is worth.
 const BATCH: usize = 256;
@@ -61,16 +63,31 @@ struct Group<W> {
     answer: oneshot::Sender<Result<Vec<Outcome>, Error>>,
 }
 
+impl<W> Waiting for Group<W> {
+    fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn portal(&self) -> &str {
+        self.entries.first().map_or("", |entry| entry.portal.as_str())
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_over()
+    }
+}
+
 /// Appends entries. Cheap to clone.
 pub struct Journal<W> {
     mailbox: mpsc::Sender<Group<W>>,
     places: Shares,
+    shed: Shed,
     signals: JournalSignals,
 }
 
 impl<W> Clone for Journal<W> {
     fn clone(&self) -> Self {
-        Self { mailbox: self.mailbox.clone(), places: self.places.clone(), signals: self.signals.clone() }
+        Self { mailbox: self.mailbox.clone(), places: self.places.clone(), shed: self.shed.clone(), signals: self.signals.clone() }
     }
 }
 
@@ -81,7 +98,10 @@ impl<W: Writes> Journal<W> {
         let signals = JournalSignals::default();
         let writer = Writer { db, conn: None, signals: signals.clone(), tasks: tasks.clone() };
         tasks.spawn_vital(Phase::Journal, "journal", move |stop| writer.run(inbox, stop));
-        Self { mailbox, places: Shares::new(MAILBOX), signals }
+        let places = Shares::new(MAILBOX);
+        let held = places.clone();
+        telemetry::mailbox("journal", MAILBOX, move || held.now());
+        Self { mailbox, places, shed: Shed::at("journal"), signals }
     }
 
     /// Commits `entries`, in order and in one transaction, and says what became of each. Each entry stands for itself: one that loses a
@@ -94,13 +114,16 @@ impl<W: Writes> Journal<W> {
         entries.iter().try_for_each(Entry::check)?;
         let (answer, answered) = oneshot::channel();
         let span = commit_span(entries.len());
-        let overloaded = || Error::Overloaded { retry_after: Duration::from_secs(1) };
+        let overloaded = || {
+            self.shed.count();
+            Error::Overloaded { retry_after: Duration::from_secs(1) }
+        };
         // There are as many places as the mailbox has: who has one is taken in. A portal that fills its share waits for itself.
         let portal = entries.first().map_or("", |entry| entry.portal.as_str());
         let share = self.places.take(portal).ok_or_else(overloaded)?;
         let group = Group { _share: share, entries, deadline, answer };
         self.mailbox.try_send(group).map_err(|_| overloaded())?;
-        deadline.bound(answered.instrument(span)).await?.map_err(|_| Error::Unavailable("the journal ended"))?
+        deadline.bound(answered.instrument(span)).await?.map_err(|_| Error::Elsewhere("the journal ended"))?
     }
 
     /// Commits one entry and says what became of it: a conflict is an outcome, no error. For what has no actor, such as a new aggregate.
@@ -164,8 +187,8 @@ impl Writer {
                 arrived.push(group);
             }
             for group in arrived.drain(..) {
-                let portal = group.entries.first().map(|entry| entry.portal.clone());
-                waiting.push(portal.as_ref().map_or("", PortalId::as_str), group);
+                let portal = group.portal().to_owned();
+                waiting.push(&portal, group);
             }
             let batch = next_batch(&mut waiting);
             self.commit(batch).await;
@@ -196,7 +219,10 @@ impl Writer {
     /// Answers; an unknown commit is settled aside, so that strangers need not wait for it.
     fn conclude<W: Writes>(&self, groups: Vec<Group<W>>, result: Result<Vec<Outcome>, Uncommitted>) {
         match result {
-            Ok(outcomes) => answer_each(groups, outcomes),
+            Ok(outcomes) => {
+                failpoint::reach(Point::BeforeReply);
+                answer_each(groups, outcomes);
+            }
             Err(Uncommitted::Nothing(error)) => {
                 tracing::warn!(%error, "a batch was not committed");
                 refuse(groups, &error);
@@ -253,26 +279,14 @@ fn done(signals: &JournalSignals, appended: Appended) -> Vec<Outcome> {
     appended.outcomes
 }
 
-/// Takes groups in turns until [`BATCH`] entries are full; what came too late leaves before it costs anything.
+/// The next batch; what came too late leaves before it costs anything.
 fn next_batch<W>(waiting: &mut Turns<Group<W>>) -> Vec<Group<W>> {
-    let (mut batch, mut size) = (Vec::new(), 0);
-    while size < BATCH
-        && let Some(group) = waiting.pop()
-    {
-        if group.deadline.is_over() {
-            // A caller who no longer waits is not disappointed.
-            let _ = group.answer.send(Err(Error::Deadline));
-            continue;
-        }
-        if size > 0 && size + group.entries.len() > BATCH {
-            let portal = group.entries.first().map(|entry| entry.portal.clone());
-            waiting.put_back(portal.as_ref().map_or("", PortalId::as_str), group);
-            break;
-        }
-        size += group.entries.len();
-        batch.push(group);
+    let filled = fill(waiting, BATCH);
+    for group in filled.late {
+        // A caller who no longer waits is not disappointed.
+        let _ = group.answer.send(Err(Error::Deadline));
     }
-    batch
+    filled.batch
 }
 
 fn answer_each<W>(groups: Vec<Group<W>>, outcomes: Vec<Outcome>) {

@@ -2,9 +2,12 @@
 //! silent. Every mutation carries a request id and so takes effect once. When both are at it, only the one whose effect it is can say so: a
 //! refusal of the other, which finds the way taken (an upload used, a limit reached), waits for it. What costs something even when it is refused
 //! ([`super::once`]) is left to the first.
+//!
+//! A process that says that what it needs is away is believed: the next one would say the same. And each channel has a [`Budget`], so that a
+//! service in trouble is not asked several times as much as usual.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,14 +15,15 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::request::Parts;
 use http_body_util::{BodyExt, Full};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::ServiceExt;
 
+use super::budget::Budget;
 use super::replicas::{Replica, Replicas};
 use crate::deadline::{Deadline, parse_grpc_timeout};
-use crate::grpc::grpc_code;
+use crate::grpc::{SAME_ELSEWHERE, grpc_code};
 
 /// How often a call is sent at most.
 const TRIES: u32 = 3;
@@ -37,11 +41,33 @@ pub(super) struct Once;
 type Answer = Result<http::Response<Body>, tonic::transport::Error>;
 
 /// What a channel whose calls are repeated shares among them.
-pub(super) type Repeats = Arc<Semaphore>;
+#[derive(Clone)]
+pub(super) struct Repeats {
+    seconds: Arc<Semaphore>,
+    budget: Arc<Mutex<Budget>>,
+}
 
-/// For one channel.
-pub(super) fn repeats() -> Repeats {
-    Arc::new(Semaphore::new(SECONDS_AT_ONCE))
+impl Repeats {
+    /// For one channel.
+    pub fn new() -> Self {
+        Self { seconds: Arc::new(Semaphore::new(SECONDS_AT_ONCE)), budget: Arc::default() }
+    }
+
+    /// A call is sent for the first time.
+    fn earn(&self) {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).earn();
+    }
+
+    /// Whether a call may be sent again.
+    fn pay(&self) -> bool {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner).pay()
+    }
+
+    /// A place beside a process that keeps silent, if one is free and paid for.
+    fn second(&self) -> Option<OwnedSemaphorePermit> {
+        let place = self.seconds.clone().try_acquire_owned().ok()?;
+        self.pay().then_some(place)
+    }
 }
 
 /// Sends a call to one of the processes.
@@ -71,6 +97,7 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
         Box::pin(async move { (replica, send(replicas, replica, request).await) })
     };
     let (mut last, mut sent, mut pause) = (replicas.next(None), 1, Duration::from_millis(20));
+    repeats.earn();
     running.push(ask(last));
     let mut silence = pin!(tokio::time::sleep(SILENCE));
     let mut second = None;
@@ -78,7 +105,7 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
         let (replica, answer) = tokio::select! {
             Some(answered) = running.next() => answered,
             () = &mut silence, if second.is_none() && may_double => {
-                second = repeats.clone().try_acquire_owned().ok();
+                second = repeats.second();
                 if second.is_some() {
                     replicas.rest(last);
                     running.push(ask(replicas.next(Some(last))));
@@ -92,13 +119,13 @@ pub(super) async fn send_again(replicas: &Replicas, repeats: &Repeats, request: 
         if code(&answer) == Code::Ok {
             return answer;
         }
-        if !is_away(&answer) {
+        if !helps_elsewhere(&answer) {
             return last_word(&mut running, answer).await;
         }
-        if running.is_empty() && (sent >= TRIES || deadline.remaining().unwrap_or_default() <= pause) {
-            return answer;
-        }
         if running.is_empty() {
+            if sent >= TRIES || deadline.remaining().unwrap_or_default() <= pause || !repeats.pay() {
+                return answer;
+            }
             tokio::time::sleep(pause).await;
             pause *= 5;
             last = replicas.next(Some(replica));
@@ -137,6 +164,12 @@ fn copy(parts: &Parts, body: &Bytes, deadline: Deadline) -> http::Request<Body> 
 /// Whether nobody did anything: the process is not there, or says that it can't now.
 fn is_away(answer: &Answer) -> bool {
     code(answer) == Code::Unavailable
+}
+
+/// Whether another process may answer better: this one is not there, ends or is not ready, rather than without its database.
+fn helps_elsewhere(answer: &Answer) -> bool {
+    let same_elsewhere = answer.as_ref().is_ok_and(|answer| answer.headers().contains_key(SAME_ELSEWHERE));
+    is_away(answer) && !same_elsewhere
 }
 
 /// What became of the call; a process that is not there is unavailable too.

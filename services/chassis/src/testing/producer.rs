@@ -8,12 +8,15 @@ use portico_proto::events::v1::{
     BeginEpochRequest, BeginEpochResponse, Envelope, EventBody, GetHeadRequest, GetHeadResponse, PullRequest, PullResponse,
     SnapshotRequest, SnapshotResponse, event_body,
 };
+use prost::Message;
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
+
+use crate::error::Error;
 
 const EPOCH: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -36,6 +39,10 @@ pub enum Mood {
     Silent,
     /// Refuses it.
     Refusing(Code),
+    /// Refuses every second one: no process of the service is there.
+    Shaky,
+    /// Refuses it: its database is away.
+    WithoutDatabase,
 }
 
 /// The neighbour. Clones share its journal.
@@ -70,7 +77,7 @@ impl Producer {
             position,
             previous_event_id,
             version: if event.version == 0 { position } else { event.version },
-            body: Some(EventBody { body: Some(body) }),
+            body: EventBody { body: Some(body) }.encode_to_vec(),
             ..event
         });
         id
@@ -94,8 +101,11 @@ impl Producer {
     /// The journal, once it is willing to tell.
     async fn opened(&self) -> Result<Vec<Envelope>, Status> {
         self.asked.send_modify(|asked| *asked += 1);
+        let turn = self.questions();
         let mood = *self.mood.subscribe().wait_for(|mood| *mood != Mood::Silent).await.unwrap();
         match mood {
+            Mood::Shaky if turn.is_multiple_of(2) => Err(Status::unavailable("as the test wants it")),
+            Mood::WithoutDatabase => Err(Error::Unavailable("the database").into()),
             Mood::Refusing(code) => Err(Status::new(code, "as the test wants it")),
             _ => Ok(self.events.lock().unwrap().clone()),
         }

@@ -81,7 +81,7 @@ async fn a_panic_ends_one_actor_and_the_next_command_finds_a_new_one() {
     let replica = Replica::start(&mut stage).await;
     let id = replica.create("demo").await;
     replica.ask("demo", id, Command::Add(3), None).await.unwrap();
-    assert!(matches!(replica.ask("demo", id, Command::Panic, None).await, Err(Error::Unavailable(_))));
+    assert!(matches!(replica.ask("demo", id, Command::Panic, None).await, Err(Error::Elsewhere(_))));
     assert_eq!(replica.ask("demo", id, Command::Add(1), None).await, Ok(4));
     replica.stop().await;
     stage.clear().await;

@@ -24,6 +24,12 @@ async fn start(boot: Boot<NoConfig>) -> anyhow::Result<Running> {
             tokio::time::sleep(Duration::from_millis(500)).await;
             panic!("the test asked for it");
         }),
+        "talk" => boot.tasks.spawn(Phase::Intake, "talk", |stop| async move {
+            while !stop.is_cancelled() {
+                tracing::debug!(target: "talk", "talks");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }),
         "hang" => boot.tasks.spawn(Phase::Intake, "stuck", |_| std::future::pending()),
         _ => {}
     }
@@ -85,7 +91,11 @@ fn started(child: &mut Child) {
 }
 
 fn terminate(child: &Child) {
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    send(child, "-TERM");
+}
+
+fn send(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,5 +154,45 @@ async fn a_bad_value_ends_the_start_at_once_and_is_named_but_not_shown() {
         assert!(begun.elapsed() < Duration::from_secs(10), "{variable} took {:?}", begun.elapsed());
         assert!(complaint.contains(key) && !complaint.contains("hunter2"), "{variable}: {complaint}");
     }
+    configured.stage.clear().await;
+}
+
+/// The lines of a log up to one with this text.
+fn up_to(lines: &mut impl Iterator<Item = String>, text: &str) -> Vec<String> {
+    let mut seen = Vec::new();
+    for line in lines {
+        seen.push(line);
+        if seen.last().is_some_and(|line| line.contains(text)) {
+            return seen;
+        }
+    }
+    panic!("no line with {text} in {seen:?}")
+}
+
+/// K30: SIGHUP reads the log's filter again; one that is none changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_logs_filter_changes_while_the_service_runs() {
+    let configured = Configured::new().await;
+    let file = configured.stage.path("portico.toml");
+    let filter = |text: &str| std::fs::write(&file, format!("log = \"{text}\"\n")).unwrap();
+    filter("info");
+    let mut child = configured.spawn("talk", &[("PORTICO_CONFIG", file.to_str().unwrap())]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let talks = |lines: &[String]| lines.iter().any(|line| line.contains("\"talks\""));
+    assert!(!talks(&up_to(&mut lines, "\"started\"")));
+    for (text, answer) in [("info,talk=debug", "was read again"), ("a=b=hunter2", "stays as it was")] {
+        filter(text);
+        send(&child, "-HUP");
+        let said = up_to(&mut lines, answer);
+        assert!(!said.iter().any(|line| line.contains("hunter2")), "{said:?}");
+        up_to(&mut lines, "\"talks\"");
+    }
+    filter("info");
+    send(&child, "-HUP");
+    up_to(&mut lines, "was read again");
+    terminate(&child);
+    assert!(!talks(&up_to(&mut lines, "\"stopping\"")), "silent again");
+    lines.for_each(drop);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
     configured.stage.clear().await;
 }

@@ -12,6 +12,7 @@ mod guard;
 mod journal;
 mod lease;
 mod life;
+mod metrics;
 mod outage;
 mod peers;
 mod reconcile;

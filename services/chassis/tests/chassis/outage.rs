@@ -73,6 +73,25 @@ async fn a_host_that_went_silent_fails_callers_at_their_deadline_and_is_used_aga
     stage.clear().await;
 }
 
+/// Section 3.4: no statement outlives the deadline of the request that it is for, and none is begun after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_ends_with_the_deadline_of_its_request() {
+    let mut stage = Stage::new().await;
+    let replica = Replica::start(&mut stage).await;
+    let portal = "demo".parse().unwrap();
+    let deadline = Deadline::within(Duration::from_millis(300));
+    let mut conn = replica.foundation.db.read(&portal, deadline).await.unwrap();
+    let begun = Instant::now();
+    let ended = sqlx::query("SELECT pg_sleep(10)").execute(&mut *conn).await.map_err(Error::from);
+    assert_eq!(ended.map(drop), Err(Error::Deadline));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    drop(conn);
+    assert!(deadline.is_over());
+    assert_eq!(replica.foundation.db.read(&portal, deadline).await.map(drop), Err(Error::Deadline));
+    replica.stop().await;
+    stage.clear().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_stopped_replica_holds_is_free_within_seconds() {
     let mut stage = Stage::new().await;

@@ -148,3 +148,33 @@ async fn what_costs_something_each_time_goes_to_no_second_process_while_the_firs
     }
     stage.clear().await;
 }
+
+/// One process in this mood behind a channel whose calls are repeated.
+async fn one(stage: &mut Stage, mood: Mood) -> (PeerChannel, Producer) {
+    let producer = Producer::new("tickets");
+    producer.turn(mood);
+    let address = serve(Routes::new(producer.service())).await;
+    (channel(stage, &[address]).await.repeating(), producer)
+}
+
+/// Section 3.4: at most 1.1 times as many calls arrive as are made, whatever they meet with.
+#[tokio::test]
+async fn a_service_in_trouble_is_asked_a_tenth_more_and_not_twice_as_much() {
+    let mut stage = Stage::new().await;
+    let (repeating, shaky) = one(&mut stage, Mood::Shaky).await;
+    for _ in 0..1000 {
+        let _ = ask(&repeating).await;
+    }
+    assert!((1030..=1100).contains(&shaky.questions()), "{} questions for 1000 calls", shaky.questions());
+    stage.clear().await;
+}
+
+#[tokio::test]
+async fn a_process_that_goes_is_asked_again_and_one_without_its_database_is_believed() {
+    let mut stage = Stage::new().await;
+    let (repeating, ending) = one(&mut stage, Mood::Refusing(Code::Unavailable)).await;
+    assert_eq!((ask(&repeating).await, ending.questions()), (Err(Code::Unavailable), 3));
+    let (repeating, without) = one(&mut stage, Mood::WithoutDatabase).await;
+    assert_eq!((ask(&repeating).await, without.questions()), (Err(Code::Unavailable), 1));
+    stage.clear().await;
+}

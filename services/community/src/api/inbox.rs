@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portico_chassis::error::Error;
+use portico_chassis::events;
 use portico_chassis::inbox::{Connection, Consumer};
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event;
@@ -40,9 +41,9 @@ impl Consumer for IdentityEvents {
 
 /// A person of whom something new was told. An unknown variant about a person marks too, and so does a snapshot.
 fn mark(envelope: &Envelope) -> Option<PersonMark> {
-    let changed = match envelope.body.as_ref().and_then(|body| body.body.as_ref()) {
-        Some(Body::Identity(IdentityEvent { event: Some(Event::PersonChanged(changed)) })) => changed.person_id.as_str(),
-        None | Some(Body::Identity(IdentityEvent { event: None })) if envelope.aggregate_kind == "person" => envelope.aggregate_id.as_str(),
+    let changed = match events::body(envelope) {
+        Some(Body::Identity(IdentityEvent { event: Some(Event::PersonChanged(changed)) })) => changed.person_id,
+        None | Some(Body::Identity(IdentityEvent { event: None })) if envelope.aggregate_kind == "person" => envelope.aggregate_id.clone(),
         _ => return None,
     };
     Some(PersonMark { portal: envelope.portal.clone(), id: changed.parse().ok()?, version: envelope.version })

@@ -1,6 +1,7 @@
 //! What a listener is told, and who is told.
 
 use chassis::auth::{Person, Visibility};
+use chassis::events;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::notifier_event::Event as NotifierEvent;
 use portico_proto::events::v1::{Envelope, TicketState};
@@ -46,16 +47,14 @@ impl Message {
 impl Note {
     /// The note of an event; `None` for events that nobody is told live.
     pub fn of(envelope: &Envelope) -> Option<Self> {
-        let audience = match envelope.body.as_ref()?.body.as_ref()? {
-            Body::Tickets(event) => Audience::Ticket { state: Box::new(event.ticket.clone()?), version: envelope.version },
-            Body::Notifier(event) => match event.event.as_ref()? {
-                NotifierEvent::NotificationCreated(created) => Audience::Person {
-                    person: created.person_id.clone(),
-                    what: created.notification_id.clone(),
-                    unread: created.unread_count,
-                },
+        let audience = match events::body(envelope)? {
+            Body::Tickets(event) => Audience::Ticket { state: Box::new(event.ticket?), version: envelope.version },
+            Body::Notifier(event) => match event.event? {
+                NotifierEvent::NotificationCreated(created) => {
+                    Audience::Person { person: created.person_id, what: created.notification_id, unread: created.unread_count }
+                }
                 NotifierEvent::NotificationsRead(read) => {
-                    Audience::Person { person: read.person_id.clone(), what: envelope.aggregate_id.clone(), unread: read.unread_count }
+                    Audience::Person { person: read.person_id, what: envelope.aggregate_id.clone(), unread: read.unread_count }
                 }
             },
             _ => return None,
@@ -93,6 +92,7 @@ pub(crate) mod tests {
     use super::*;
     use chassis::auth::{Organization, Role};
     use portico_proto::events::v1::{EventBody, NotificationCreated, NotificationsRead, TicketsEvent};
+    use prost::Message as _;
     use uuid::Uuid;
 
     /// A person for tests.
@@ -132,7 +132,7 @@ pub(crate) mod tests {
             producer: "tickets".into(),
             position,
             version: 5,
-            body: Some(EventBody { body: Some(Body::Tickets(event)) }),
+            body: EventBody { body: Some(Body::Tickets(event)) }.encode_to_vec(),
             ..Default::default()
         }
     }
@@ -165,7 +165,7 @@ pub(crate) mod tests {
         let created = NotificationCreated { notification_id: "n".into(), person_id: Uuid::from_u128(1).to_string(), unread_count: 2 };
         let event = portico_proto::events::v1::NotifierEvent { event: Some(NotifierEvent::NotificationCreated(created)) };
         let envelope =
-            Envelope { portal: "demo".into(), body: Some(EventBody { body: Some(Body::Notifier(event)) }), ..Default::default() };
+            Envelope { portal: "demo".into(), body: EventBody { body: Some(Body::Notifier(event)) }.encode_to_vec(), ..Default::default() };
         let note = Note::of(&envelope).unwrap();
         let told = note.for_person(&person(1, Role::Customer, None, Visibility::Own)).unwrap();
         assert_eq!((told.event, told.data.as_str()), ("notification", r#"{"id":"n","unread_count":2}"#));
@@ -173,7 +173,7 @@ pub(crate) mod tests {
 
         let read = NotificationsRead { person_id: Uuid::from_u128(1).to_string(), unread_count: 0 };
         let event = portico_proto::events::v1::NotifierEvent { event: Some(NotifierEvent::NotificationsRead(read)) };
-        let body = Some(EventBody { body: Some(Body::Notifier(event)) });
+        let body = EventBody { body: Some(Body::Notifier(event)) }.encode_to_vec();
         let envelope = Envelope { portal: "demo".into(), aggregate_id: "r".into(), body, ..Default::default() };
         let told = Note::of(&envelope).unwrap().for_person(&person(1, Role::Customer, None, Visibility::Own)).unwrap();
         assert_eq!(told.data, r#"{"id":"r","unread_count":0}"#, "the reading has an id, too");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use portico_chassis::clock::Clock;
 use portico_chassis::error::Error;
+use portico_chassis::events;
 use portico_chassis::ids::{PortalId, parse_uuid};
 use portico_chassis::inbox::{Connection, Consumer};
 use portico_proto::events::v1::Envelope;
@@ -42,7 +43,7 @@ impl Consumer for Tickets {
 
 /// Who is to be invited because of an event.
 fn newcomer(envelope: &Envelope) -> Option<(PortalId, Newcomer)> {
-    let Some(Body::Tickets(event)) = envelope.body.as_ref()?.body.as_ref() else { return None };
+    let Body::Tickets(event) = events::body(envelope)? else { return None };
     // What was imported happened long ago: nobody is invited for it.
     if event.imported_from.is_some() {
         return None;
@@ -67,6 +68,7 @@ fn newcomer(envelope: &Envelope) -> Option<(PortalId, Newcomer)> {
 #[cfg(test)]
 mod tests {
     use portico_proto::events::v1::{EventBody, TicketCreated, TicketsEvent};
+    use prost::Message;
 
     use super::*;
 
@@ -80,7 +82,7 @@ mod tests {
         let envelope = |event| Envelope {
             portal: "demo".into(),
             aggregate_id: Uuid::from_u128(1).to_string(),
-            body: Some(EventBody { body: Some(Body::Tickets(event)) }),
+            body: EventBody { body: Some(Body::Tickets(event)) }.encode_to_vec(),
             ..Envelope::default()
         };
         assert!(newcomer(&envelope(event(None))).is_some());

@@ -5,6 +5,7 @@ use portico_chassis::deadline::Deadline;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
 use portico_chassis::journal::RequestKey;
+use portico_chassis::telemetry;
 use portico_chassis::timers::{DueTimer, TimerHandler};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
@@ -65,7 +66,7 @@ impl Newcomer {
 /// Notes who is to be invited; a timer does it a moment later.
 pub async fn note_newcomers(conn: &mut PgConnection, newcomers: &[(PortalId, Newcomer)], now: OffsetDateTime) -> Result<(), Error> {
     let rows: Vec<store::intake::Newcomer> = newcomers.iter().map(|(portal, newcomer)| newcomer.noted(portal)).collect();
-    store::intake::note_newcomers(conn, &rows, now).await
+    store::intake::note_newcomers(conn, &rows, &telemetry::traceparent(), now).await
 }
 
 struct Fulfil {

@@ -68,6 +68,8 @@ impl App {
     /// Signs in. Known and unknown addresses cost the same work and get the same answers.
     pub async fn login(&self, ask: &Ask, attempt: Attempt) -> Result<Granted, Error> {
         let portal = &ask.portal;
+        // Before the attempt is counted: who is turned away must not be locked out for it.
+        let turn = self.hasher.turn()?;
         let mut conn = self.db.read(portal, ask.deadline).await?;
         let settings = self.portal(&mut conn, portal).await?.settings;
         let email = Email::parse(&attempt.email);
@@ -85,12 +87,12 @@ impl App {
         self.charge(&mut conn, portal, &key, &settings).await?;
         drop(conn);
 
-        let checked = self.hasher.check(&attempt.password, stored.as_deref(), ask.deadline).await?;
+        let checked = self.hasher.check(turn, &attempt.password, stored.as_deref(), ask.deadline).await?;
         let (Some(person), Some(stored)) = (person.filter(Person::may_sign_in), stored) else { return Err(refused()) };
         let renewed = match checked {
             Checked::Wrong => return Err(refused()),
             Checked::Right => None,
-            Checked::RightButOld => Some(self.hasher.hash(&attempt.password, self.random.bytes(), ask.deadline).await?),
+            Checked::RightButOld => self.renewed(&attempt.password, ask).await?,
         };
         let command = Login { person: person.id, checked: stored, renewed, client: attempt.client };
         let signed_in = self.run(ask, &command).await?;
@@ -98,6 +100,14 @@ impl App {
         store::throttle::clear(&mut conn, portal, &key).await?;
         drop(conn);
         self.grant(portal, signed_in, ask.deadline).await
+    }
+
+    /// A hash of today's strength; none while too many wait: the next sign-in makes it.
+    async fn renewed(&self, password: &Password, ask: &Ask) -> Result<Option<String>, Error> {
+        match self.hasher.hash(password, self.random.bytes(), ask.deadline).await {
+            Err(Error::Overloaded { .. }) => Ok(None),
+            hashed => hashed.map(Some),
+        }
     }
 
     /// Counts an attempt or refuses it.

@@ -71,11 +71,19 @@ fn wrong_current() -> Error {
 impl App {
     /// Sets a new password after checking the present one; the caller's session stays, every other ends, older links die (S06).
     pub async fn change_password(&self, context: &Context, ask: &Ask, current: &Password, new: &str) -> Result<(), Error> {
-        let (portal, id) = (&ask.portal, caller_id(context)?);
-        let stays = SessionId::new(context.caller.person()?.session);
         if self.answered::<Changed>(ask).await?.is_some() {
             return Ok(());
         }
+        let Err(refusal) = self.check_and_change(context, ask, current, new).await else { return Ok(()) };
+        // The same request may have been answered since it was looked up; then this refusal speaks of its own effect.
+        self.answered::<Changed>(ask).await?.map(|Changed| ()).ok_or(refusal)
+    }
+
+    async fn check_and_change(&self, context: &Context, ask: &Ask, current: &Password, new: &str) -> Result<(), Error> {
+        let (portal, id) = (&ask.portal, caller_id(context)?);
+        let stays = SessionId::new(context.caller.person()?.session);
+        // Before the attempt is counted: who is turned away must not be locked out for it.
+        let turn = self.hasher.turn()?;
         let mut conn = self.db.read(portal, ask.deadline).await?;
         let place = self.portal(&mut conn, portal).await?;
         let person = store::person::find(&mut conn, portal, id).await?.ok_or(Error::NOT_FOUND)?;
@@ -87,7 +95,7 @@ impl App {
         self.charge(&mut conn, portal, &key, &place.settings).await?;
         let stored = store::credential::find(&mut conn, portal, id).await?;
         drop(conn);
-        if self.hasher.check(current, stored.as_deref(), ask.deadline).await? == Checked::Wrong {
+        if self.hasher.check(turn, current, stored.as_deref(), ask.deadline).await? == Checked::Wrong {
             return Err(wrong_current());
         }
         let new = chosen("new", new, &place, &person)?;

@@ -10,7 +10,7 @@ pub struct Profile {
     text: &'static str,
 }
 
-/// All of them, P0 to P4.
+/// All of them, in the order in which tables of their differences list them.
 pub const ALL: [Profile; 5] = [
     Profile { name: "product-help", text: include_str!("../../profiles/product-help.json") },
     Profile { name: "client-cases", text: include_str!("../../profiles/client-cases.json") },
@@ -50,9 +50,9 @@ mod tests {
         }
     }
 
-    /// The label and policy tables of lifecycle.md, P0 to P4.
+    /// What each calls a status and which policies it has, in the order of [`ALL`].
     #[test]
-    fn the_profiles_say_what_the_lifecycle_table_says() {
+    fn the_profiles_differ_in_labels_and_policies() {
         let labels = |status: &str| ALL.map(|profile| profile.document("x")["status_labels"][status].as_str().unwrap().to_owned());
         assert_eq!(labels("new"), ["Open", "New", "New", "Open", "New"]);
         assert_eq!(labels("assigned"), ["Open", "Open", "Assigned", "Open", "Assigned"]);

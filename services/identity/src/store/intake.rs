@@ -105,8 +105,8 @@ pub struct Newcomer {
     pub person: Option<Uuid>,
 }
 
-/// Notes who is to be invited because of a ticket.
-pub async fn note_newcomers(conn: &mut PgConnection, newcomers: &[Newcomer], now: OffsetDateTime) -> Result<(), Error> {
+/// Notes who is to be invited because of a ticket; `traceparent` is what the timers go on from.
+pub async fn note_newcomers(conn: &mut PgConnection, newcomers: &[Newcomer], traceparent: &str, now: OffsetDateTime) -> Result<(), Error> {
     if newcomers.is_empty() {
         return Ok(());
     }
@@ -117,7 +117,7 @@ pub async fn note_newcomers(conn: &mut PgConnection, newcomers: &[Newcomer], now
                         FROM w LEFT JOIN person p ON p.portal = w.portal AND p.id = w.person \
                        WHERE w.person IS NULL OR p.id IS NOT NULL \
                       ON CONFLICT DO NOTHING RETURNING portal, id) \
-         INSERT INTO timer (id, portal, kind, aggregate_id, due_at, next_at) SELECT id, portal, $5, id, $4, $4 FROM i \
+         INSERT INTO timer (id, portal, kind, aggregate_id, due_at, next_at, traceparent) SELECT id, portal, $5, id, $4, $4, $8 FROM i \
          ON CONFLICT DO NOTHING",
     )
     .bind(column(newcomers, |newcomer| newcomer.portal.clone()))
@@ -127,6 +127,7 @@ pub async fn note_newcomers(conn: &mut PgConnection, newcomers: &[Newcomer], now
     .bind(TIMER)
     .bind(column(newcomers, |newcomer| newcomer.ticket))
     .bind(column(newcomers, |newcomer| newcomer.person))
+    .bind(traceparent)
     .execute(conn)
     .await?;
     Ok(())

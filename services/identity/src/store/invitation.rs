@@ -36,6 +36,17 @@ struct Stored {
     expires_at: OffsetDateTime,
 }
 
+/// Selects what [`Stored`] reads.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, person_id, invited_by, email, name, role, organization_id, visibility, state, link_id, created_at, expires_at ",
+            "FROM invitation ",
+            $rest
+        )
+    };
+}
+
 impl Stored {
     fn read(self) -> Result<Invitation, Error> {
         let broken = || Error::internal("a row of invitation holds an unknown name");
@@ -58,19 +69,17 @@ impl Stored {
 
 /// One invitation by id.
 pub async fn find(conn: &mut PgConnection, portal: &PortalId, id: InvitationId) -> Result<Option<Invitation>, Error> {
-    let row: Option<Stored> =
-        sqlx::query_as("SELECT * FROM invitation WHERE portal = $1 AND id = $2").bind(portal).bind(id).fetch_optional(conn).await?;
+    let row: Option<Stored> = sqlx::query_as(select!("WHERE portal = $1 AND id = $2")).bind(portal).bind(id).fetch_optional(conn).await?;
     row.map(Stored::read).transpose()
 }
 
 /// A person's invitations that nobody used or took back, oldest first, expired ones too.
 pub async fn pending_of(conn: &mut PgConnection, portal: &PortalId, person: PersonId) -> Result<Vec<Invitation>, Error> {
-    let rows: Vec<Stored> =
-        sqlx::query_as("SELECT * FROM invitation WHERE portal = $1 AND person_id = $2 AND state = 'pending' ORDER BY created_at")
-            .bind(portal)
-            .bind(person)
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<Stored> = sqlx::query_as(select!("WHERE portal = $1 AND person_id = $2 AND state = 'pending' ORDER BY created_at"))
+        .bind(portal)
+        .bind(person)
+        .fetch_all(conn)
+        .await?;
     rows.into_iter().map(Stored::read).collect()
 }
 
@@ -108,13 +117,12 @@ pub async fn list(
         InvitationStatus::Revoked => "revoked",
         InvitationStatus::Expired => "expired",
     });
-    let rows: Vec<Stored> = sqlx::query_as(
-        "SELECT * FROM invitation \
-          WHERE portal = $1 AND ($2::uuid IS NULL OR invited_by = $2) \
+    let rows: Vec<Stored> = sqlx::query_as(select!(
+        "WHERE portal = $1 AND ($2::uuid IS NULL OR invited_by = $2) \
             AND ($3::text IS NULL OR $3 = CASE WHEN state = 'pending' AND expires_at <= $4 THEN 'expired' ELSE state END) \
             AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6)) \
-          ORDER BY created_at DESC, id DESC LIMIT $7",
-    )
+          ORDER BY created_at DESC, id DESC LIMIT $7"
+    ))
     .bind(portal)
     .bind(filter.invited_by)
     .bind(status)

@@ -41,6 +41,18 @@ struct Stored {
     version: i64,
 }
 
+/// Selects what [`Stored`] reads.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT p.portal, p.id, p.email, p.name, p.role, p.status, p.internal, p.registered, p.organization_id, ",
+            "o.name AS organization_name, p.visibility, p.locale, p.time_zone, p.generation, p.epoch, p.created_at, p.version ",
+            "FROM person p LEFT JOIN organization o ON o.portal = p.portal AND o.id = p.organization_id ",
+            $rest
+        )
+    };
+}
+
 impl Stored {
     fn read(self) -> Result<(String, Person), Error> {
         let broken = || Error::internal("a row of person holds an unknown name");
@@ -79,15 +91,8 @@ pub async fn find(conn: &mut PgConnection, portal: &PortalId, id: PersonId) -> R
 
 /// People by id, in no order.
 pub async fn find_many(conn: &mut PgConnection, portal: &PortalId, ids: &[Uuid]) -> Result<Vec<Person>, Error> {
-    let rows: Vec<Stored> = sqlx::query_as(
-        "SELECT p.*, o.name AS organization_name FROM person p \
-           LEFT JOIN organization o ON o.portal = p.portal AND o.id = p.organization_id \
-          WHERE p.portal = $1 AND p.id = ANY ($2)",
-    )
-    .bind(portal)
-    .bind(ids)
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Stored> =
+        sqlx::query_as(select!("WHERE p.portal = $1 AND p.id = ANY ($2)")).bind(portal).bind(ids).fetch_all(conn).await?;
     people(rows)
 }
 
@@ -98,15 +103,8 @@ pub async fn find_by_email(conn: &mut PgConnection, portal: &PortalId, email: &E
 
 /// The people of addresses, in no order.
 pub async fn find_by_emails(conn: &mut PgConnection, portal: &PortalId, emails: &[String]) -> Result<Vec<Person>, Error> {
-    let rows: Vec<Stored> = sqlx::query_as(
-        "SELECT p.*, o.name AS organization_name FROM person p \
-           LEFT JOIN organization o ON o.portal = p.portal AND o.id = p.organization_id \
-          WHERE p.portal = $1 AND p.email = ANY ($2)",
-    )
-    .bind(portal)
-    .bind(emails)
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Stored> =
+        sqlx::query_as(select!("WHERE p.portal = $1 AND p.email = ANY ($2)")).bind(portal).bind(emails).fetch_all(conn).await?;
     people(rows)
 }
 
@@ -118,17 +116,15 @@ pub async fn list(
     before: Option<(OffsetDateTime, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Person>, Error> {
-    let rows: Vec<Stored> = sqlx::query_as(
-        "SELECT p.*, o.name AS organization_name FROM person p \
-           LEFT JOIN organization o ON o.portal = p.portal AND o.id = p.organization_id \
-          WHERE p.portal = $1 \
+    let rows: Vec<Stored> = sqlx::query_as(select!(
+        "WHERE p.portal = $1 \
             AND ($2::text IS NULL OR p.role = $2) \
             AND ($3::text IS NULL OR p.status = $3) \
             AND ($4::uuid IS NULL OR p.organization_id = $4) \
             AND ($5::text IS NULL OR lower(p.name) LIKE $5 OR p.email LIKE $5) \
             AND ($6::timestamptz IS NULL OR (p.created_at, p.id) < ($6, $7)) \
-          ORDER BY p.created_at DESC, p.id DESC LIMIT $8",
-    )
+          ORDER BY p.created_at DESC, p.id DESC LIMIT $8"
+    ))
     .bind(portal)
     .bind(filter.role.map(Role::as_str))
     .bind(filter.status.map(Status::as_str))
@@ -157,11 +153,9 @@ pub(super) fn prefix_pattern(query: &str) -> String {
 
 /// People of one portal or of all, after a (portal, id), with their portals.
 pub async fn snapshot(pool: &PgPool, portal: Option<&str>, after: (&str, Uuid), limit: i64) -> Result<Vec<(String, Person)>, Error> {
-    let rows: Vec<Stored> = sqlx::query_as(
-        "SELECT p.*, o.name AS organization_name FROM person p \
-           LEFT JOIN organization o ON o.portal = p.portal AND o.id = p.organization_id \
-          WHERE (p.portal, p.id) > ($1, $2) AND ($3::text IS NULL OR p.portal = $3) ORDER BY p.portal, p.id LIMIT $4",
-    )
+    let rows: Vec<Stored> = sqlx::query_as(select!(
+        "WHERE (p.portal, p.id) > ($1, $2) AND ($3::text IS NULL OR p.portal = $3) ORDER BY p.portal, p.id LIMIT $4"
+    ))
     .bind(after.0)
     .bind(after.1)
     .bind(portal)

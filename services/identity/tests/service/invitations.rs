@@ -165,7 +165,7 @@ async fn renew(place: &Place, token: &str) {
 
 #[tokio::test]
 async fn an_invitation_that_only_expired_is_sent_again_to_its_own_address_and_no_other_link_is() {
-    // ux.md: a page of a dead link has a button that asks for a new one. S11, S12.
+    // A page of a dead link has a button that asks for a new one. S11, S12.
     let place = Place::demo().await;
     let admin = place.admin().await;
     let sent = |email: &'static str| {

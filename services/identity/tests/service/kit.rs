@@ -3,6 +3,7 @@
 use portico_chassis::auth::{Caller, Keys, Revocations, Tokens};
 use portico_chassis::clock::Clock;
 use portico_chassis::error::Error;
+use portico_chassis::events;
 use portico_chassis::run::Running;
 use portico_chassis::testing::{Stage, eventually};
 use portico_identity::config::Config;
@@ -240,7 +241,7 @@ impl Place {
 
     /// What happened, oldest first.
     pub async fn happened(&self) -> Vec<Event> {
-        let body = |envelope: Envelope| match envelope.body?.body? {
+        let body = |envelope: Envelope| match events::body(&envelope)? {
             Body::Identity(event) => event.event,
             _ => None,
         };
@@ -266,10 +267,8 @@ impl Place {
 
     /// What the mail of a link says, as the notifier asks for it: by the event of its latest sending.
     pub async fn try_render(&self, link_id: &str) -> Result<Response<RenderForResponse>, Status> {
-        let issued = |envelope: &Envelope| match &envelope.body.as_ref()?.body {
-            Some(Body::Identity(IdentityEvent { event: Some(Event::LinkIssued(link)), .. })) if link.link_id == link_id => {
-                Some(link.kind.clone())
-            }
+        let issued = |envelope: &Envelope| match events::body(envelope) {
+            Some(Body::Identity(IdentityEvent { event: Some(Event::LinkIssued(link)), .. })) if link.link_id == link_id => Some(link.kind),
             _ => None,
         };
         let events = self.journal().await;

@@ -163,7 +163,7 @@ async fn a_mail_is_rendered_again_with_the_same_link_until_it_is_used() {
     assert_eq!(place.mailed_path("ada@lovelace.test", "sign_up").await, path);
 
     let issued = |event: &portico_proto::events::v1::Envelope| {
-        let Some(portico_proto::events::v1::event_body::Body::Identity(body)) = &event.body.as_ref().unwrap().body else { return false };
+        let Some(portico_proto::events::v1::event_body::Body::Identity(body)) = portico_chassis::events::body(event) else { return false };
         matches!(&body.event, Some(Event::LinkIssued(link)) if link.kind == "sign_up")
     };
     let event = place.journal().await.into_iter().find(issued).unwrap();

@@ -210,7 +210,8 @@ async fn a_vouched_sender_without_an_account_gets_one_invitation() {
 
 #[tokio::test]
 async fn who_opens_an_account_is_the_policys_word() {
-    // lifecycle.md, `first_contact`: P0 has single sign-on alone, P1 and P2 invite, P3 invites those who write by themselves too.
+    // As in the profiles: product-help has single sign-on alone, client-cases and service-desk invite, helpdesk invites those who write by
+    // themselves too.
     let neighbour = Neighbour::new();
     let place = beside(&neighbour).await;
     for (ways, by_mail, by_agent, shared) in [

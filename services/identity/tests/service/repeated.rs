@@ -1,6 +1,7 @@
 //! The same request again (I02): one effect, the same answer.
 
 use portico_chassis::error::Error;
+use portico_chassis::testing::eventually;
 use portico_proto::common::v1::Role;
 use portico_proto::identity::v1::*;
 
@@ -109,6 +110,40 @@ async fn a_sign_up_that_is_repeated_spends_one_challenge_and_sends_one_mail() {
     assert_eq!(wrong_fields(refused), [("captcha".to_owned(), "invalid".to_owned())]);
     place.settled().await;
     assert_eq!(place.links_of("ada@lovelace.test", "sign_up").await.len(), 1);
+    place.end().await;
+}
+
+/// The first try is answered between the look for its answer and the look at the password, which is a new one by then.
+#[tokio::test]
+async fn changing_the_password_again_is_answered_though_the_present_one_is_no_longer_right() {
+    let place = Place::demo().await;
+    let alice = place.customer("alice@acme.test").await;
+    let change = ChangePasswordRequest { portal: "demo".into(), request_id: key(), current: PASSWORD.into(), new: OTHER_PASSWORD.into() };
+    place.people().change_password(place.by(&alice, change.clone())).await.unwrap();
+
+    // Its answer is put aside until the second try waits for the counter of attempts.
+    let mut conn = place.stage.inspect("identity").await;
+    sqlx::raw_sql("CREATE TEMP TABLE aside (LIKE request)").execute(&mut conn).await.unwrap();
+    let taken = "WITH gone AS (DELETE FROM request WHERE key = $1 RETURNING *) INSERT INTO aside SELECT * FROM gone";
+    assert_eq!(sqlx::query(taken).bind(&change.request_id).execute(&mut conn).await.unwrap().rows_affected(), 1);
+    sqlx::raw_sql("BEGIN; LOCK TABLE throttle IN ACCESS EXCLUSIVE MODE").execute(&mut conn).await.unwrap();
+    let answering = async {
+        eventually("the second try waits", || async {
+            let mut look = place.stage.inspect("identity").await;
+            let waits = "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database \
+                                         WHERE d.datname = current_database() AND relation = 'throttle'::regclass AND NOT granted)";
+            sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut look).await.unwrap().then_some(())
+        })
+        .await;
+        sqlx::raw_sql("INSERT INTO request SELECT * FROM aside; COMMIT").execute(&mut conn).await.unwrap();
+    };
+    let mut people = place.people();
+    let (again, ()) = tokio::join!(people.change_password(place.by(&alice, change.clone())), answering);
+    again.unwrap();
+
+    let wrong = ChangePasswordRequest { request_id: key(), ..change };
+    let named = [("current".to_owned(), "wrong".to_owned())];
+    assert_eq!(wrong_fields(place.people().change_password(place.by(&alice, wrong)).await), named);
     place.end().await;
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portico_chassis::error::Error;
+use portico_chassis::events;
 use portico_chassis::foundation::Foundation;
 use portico_chassis::ids::parse_uuid;
 use portico_chassis::inbox::{self, Connection, Consumer};
@@ -76,7 +77,7 @@ impl Consumer for IdentityEvents {
 
 /// The person of whom something new was told. An unknown variant about a person marks too, and so does a snapshot.
 fn changed_person(event: &Envelope) -> Option<Mark> {
-    match event.body.as_ref().and_then(|body| body.body.as_ref()) {
+    match events::body(event) {
         Some(Body::Identity(IdentityEvent { event: Some(Event::PersonChanged(changed)) })) => mark(event, &changed.person_id),
         None | Some(Body::Identity(IdentityEvent { event: None })) if event.aggregate_kind == "person" => mark(event, &event.aggregate_id),
         _ => None,

@@ -30,10 +30,10 @@ const TICK: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often it says how far it is, also without news.
 const REPORT: Duration = Duration::from_secs(2);
+/// How often an index without news looks for merged segments.
+const TIDY: Duration = Duration::from_secs(2);
 /// How long an index that failed is left alone.
 const REST: Duration = Duration::from_secs(1);
-/// Searches at once: they use processors, not waiting.
-const AT_ONCE: usize = 8;
 /// The readiness check.
 const CHECK: &str = "search index";
 
@@ -48,7 +48,9 @@ pub(super) struct IndexHandle {
 impl IndexHandle {
     /// Starts the actor; the replica is ready when the index has caught up.
     pub(super) fn start(boot: &Boot<Config>, db: &Db, settings: Settings<Part>) -> Self {
-        let handle = Self { serving: Arc::default(), wake: Arc::new(Notify::new()), permits: Arc::new(Semaphore::new(AT_ONCE)) };
+        // Searches use processors and wait for nothing: more at once would only take turns, and each would take longer.
+        let at_once = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        let handle = Self { serving: Arc::default(), wake: Arc::new(Notify::new()), permits: Arc::new(Semaphore::new(at_once)) };
         boot.readiness.expect(CHECK);
         let actor = Actor {
             pool: db.system().clone(),
@@ -72,10 +74,10 @@ impl IndexHandle {
     /// Searches on a thread for such work.
     ///
     /// # Errors
-    /// `Unavailable` until the index has caught up once; `Deadline` when all threads stay busy.
+    /// `Elsewhere` until the index has caught up once; `Deadline` when all threads stay busy.
     pub(super) async fn search(&self, asker: &Asker, ask: Question) -> Result<Found, Error> {
         let reading = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let reading = reading.ok_or(Error::Unavailable("the search index is being built"))?;
+        let reading = reading.ok_or(Error::Elsewhere("the search index is being built"))?;
         let permit = asker.deadline.bound(self.permits.clone().acquire_owned()).await?.map_err(Error::internal)?;
         let (portal, readers) = (asker.portal.clone(), asker.viewer.groups());
         let work = move || {
@@ -122,11 +124,13 @@ struct Half {
     fresh: bool,
     /// After a failure it is left alone until then.
     rests_until: Option<Instant>,
+    /// When it was last asked for merged segments.
+    tidied: Instant,
 }
 
 impl Half {
     fn closed(epoch: Uuid, fresh: bool) -> Self {
-        Self { epoch, writing: None, position: 0, fresh, rests_until: None }
+        Self { epoch, writing: None, position: 0, fresh, rests_until: None, tidied: Instant::now() }
     }
 
     fn reaches(&self, head: i64) -> bool {
@@ -228,7 +232,7 @@ impl Actor {
     async fn batch(&self, half: Half, head: i64) -> Result<(Half, Step), Error> {
         let half = if half.writing.is_some() { half } else { self.open(half, head).await? };
         if half.position >= head {
-            return Ok((half, Step::Idle));
+            return Ok((tidied(half).await?, Step::Idle));
         }
         let rows = store::search_doc::after(&self.pool, half.position, BATCH).await?;
         let full = i64::try_from(rows.len()).is_ok_and(|count| count == BATCH);
@@ -249,7 +253,7 @@ impl Actor {
         let position = writing.checkpoint().position;
         tracing::info!(%epoch, position, head, "the search index is open");
         // What answers until now does not see the commits of a writer that was opened after it.
-        Ok(Half { epoch, writing: Some(writing), position, fresh: true, rests_until: None })
+        Ok(Half { writing: Some(writing), position, ..Half::closed(epoch, true) })
     }
 
     fn with_language(&self, row: IndexRow) -> (IndexRow, bool) {
@@ -282,6 +286,21 @@ impl Actor {
         self.reported = Some((Instant::now(), *position));
         Ok(())
     }
+}
+
+/// Segments are merged in the background after a commit. Searches see them with the next one, or when it is quiet for a while.
+async fn tidied(mut half: Half) -> Result<Half, Error> {
+    if half.tidied.elapsed() < TIDY {
+        return Ok(half);
+    }
+    let work = move || {
+        half.tidied = Instant::now();
+        if let Some(Err(error)) = half.writing.as_ref().map(IndexWriting::show_merged) {
+            tracing::warn!(%error, "merged segments of the search index can't be shown yet");
+        }
+        half
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }
 
 fn apply(mut half: Half, rows: &[(IndexRow, bool)], reached: i64) -> anyhow::Result<Half> {

@@ -18,12 +18,12 @@ use crate::domain::search::snippet::snippet;
 use crate::domain::search::spelling::rewrite;
 use crate::domain::text::category_id;
 use crate::store;
-use crate::store::index::{Found, KindHits, stem};
+use crate::store::index::{Found, Hit, KindHits, stem};
 use crate::store::search_doc::HitRow;
 
 /// Items of all groups together that are suggested.
 const SUGGESTIONS: usize = 8;
-/// Hits asked for above the limit, so that refused ones can be replaced.
+/// Hits asked for above the limit, so that refused ones can be replaced. They are looked at when one was refused.
 const SPARE: usize = 10;
 /// Longer queries are whole posts: nobody wants to be told that a name in them is misspelt.
 const SHORT: usize = 12;
@@ -103,7 +103,7 @@ impl Inner {
         let part = self.settings(asker).await?;
         let kinds = kinds(search, part);
         let found = self.index.search(asker, self.question(search, &kinds, part, false)).await?;
-        let mut rows = self.check(asker, &found, true).await?;
+        let mut rows = self.check(asker, &found, search.limit, true).await?;
         let topics_missing = !self.check_topics(asker, &found, &mut rows).await;
         let did_you_mean = meant(&search.text, &found);
         let mut answer = Answer { groups: Vec::new(), did_you_mean, topics_missing };
@@ -111,7 +111,7 @@ impl Inner {
             let hits = found.kinds.iter().find(|hits| hits.kind == kind);
             let mut group = hits.map_or_else(|| empty(kind), |hits| group(hits, &rows, search.limit));
             for item in &mut group.items {
-                let body = rows.get(&item.id).map_or("", |row| row.body.as_str());
+                let body = shown(&rows, item.id).map_or("", |row| row.body.as_str());
                 item.snippet = snippet(body, &found.stems, &|word| stem(word, part.english));
             }
             answer.groups.push(group);
@@ -129,7 +129,7 @@ impl Inner {
         let search = Search { text, kinds: wanted, department: String::new(), category: String::new(), limit: SUGGESTIONS };
         let kinds = kinds(&search, part);
         let found = self.index.search(asker, self.question(&search, &kinds, part, true)).await?;
-        let mut rows = self.check(asker, &found, false).await?;
+        let mut rows = self.check(asker, &found, SUGGESTIONS, false).await?;
         self.check_topics(asker, &found, &mut rows).await;
         let mut groups: Vec<Group> = found.kinds.iter().map(|hits| group(hits, &rows, SUGGESTIONS)).collect();
         let mut scores: Vec<f32> = groups.iter().flat_map(|group| &group.items).map(|item| item.score).collect();
@@ -158,22 +158,30 @@ impl Inner {
         }
     }
 
-    /// The hits as their rows have them now.
-    async fn check(&self, asker: &Asker, found: &Found, with_bodies: bool) -> Result<HashMap<Uuid, HitRow>, Error> {
-        let ids: Vec<Uuid> = found.kinds.iter().flat_map(|hits| &hits.hits).filter_map(|hit| parse_uuid(&hit.id).ok()).collect();
-        if ids.is_empty() {
-            return Ok(HashMap::new());
+    /// The best hits as their rows have them now; where one of them is refused, the spare ones too.
+    async fn check(&self, asker: &Asker, found: &Found, limit: usize, with_bodies: bool) -> Result<Rows, Error> {
+        let mut rows = Rows::new();
+        let best: Vec<Uuid> = found.kinds.iter().flat_map(|hits| hits.hits.iter().take(best_of(hits, limit))).filter_map(id).collect();
+        if best.is_empty() {
+            return Ok(rows);
         }
-        let now = self.clock.now().unix_timestamp();
+        let (now, readers) = (self.clock.now().unix_timestamp(), asker.words());
         let mut conn = self.read(asker).await?;
-        let rows = store::search_doc::check(&mut conn, &asker.portal, &ids, &asker.words(), now, with_bodies).await?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        let checked = store::search_doc::check(&mut conn, &asker.portal, &best, &readers, now, with_bodies).await?;
+        note(&mut rows, &best, checked);
+        let short = found.kinds.iter().filter(|hits| group(hits, &rows, limit).items.len() < best_of(hits, limit));
+        let spare: Vec<Uuid> = short.flat_map(|hits| hits.hits.iter().skip(best_of(hits, limit))).filter_map(id).collect();
+        if !spare.is_empty() {
+            let checked = store::search_doc::check(&mut conn, &asker.portal, &spare, &readers, now, with_bodies).await?;
+            note(&mut rows, &spare, checked);
+        }
+        Ok(rows)
     }
 
     /// Has the community check its topics; false when it did not answer, and then there are no topics.
-    async fn check_topics(&self, asker: &Asker, found: &Found, rows: &mut HashMap<Uuid, HitRow>) -> bool {
+    async fn check_topics(&self, asker: &Asker, found: &Found, rows: &mut Rows) -> bool {
         let topics = found.kinds.iter().filter(|hits| hits.kind == SearchKind::Topic).flat_map(|hits| &hits.hits);
-        let ids: Vec<Uuid> = topics.filter_map(|hit| parse_uuid(&hit.id).ok()).filter(|id| rows.contains_key(id)).collect();
+        let ids: Vec<Uuid> = topics.filter_map(id).filter(|id| shown(rows, *id).is_some()).collect();
         if ids.is_empty() {
             return true;
         }
@@ -185,12 +193,12 @@ impl Inner {
         let visible: HashMap<Uuid, VisibleTopic> = answer.unwrap_or_default().into_iter().map(|topic| (topic.id, topic)).collect();
         for id in ids {
             match (visible.get(&id), rows.get_mut(&id)) {
-                (Some(topic), Some(row)) => {
+                (Some(topic), Some(Some(row))) => {
                     row.title.clone_from(&topic.title);
                     row.slug.clone_from(&topic.slug);
                 }
                 _ => {
-                    rows.remove(&id);
+                    rows.insert(id, None);
                 }
             }
         }
@@ -253,15 +261,37 @@ fn empty(kind: SearchKind) -> Group {
     Group { kind, total: 0, capped: false, items: Vec::new() }
 }
 
+/// The hits that were looked at: their rows, or nothing where they were refused.
+type Rows = HashMap<Uuid, Option<HitRow>>;
+
+fn id(hit: &Hit) -> Option<Uuid> {
+    parse_uuid(&hit.id).ok()
+}
+
+/// How many hits of a kind are looked at in any case. Topics may still be refused by the community: all of them.
+fn best_of(hits: &KindHits, limit: usize) -> usize {
+    if hits.kind == SearchKind::Topic { hits.hits.len() } else { limit.min(hits.hits.len()) }
+}
+
+fn note(rows: &mut Rows, asked: &[Uuid], allowed: Vec<HitRow>) {
+    rows.extend(asked.iter().map(|id| (*id, None)));
+    rows.extend(allowed.into_iter().map(|row| (row.id, Some(row))));
+}
+
+fn shown(rows: &Rows, id: Uuid) -> Option<&HitRow> {
+    rows.get(&id).and_then(Option::as_ref)
+}
+
 /// What the check left of a kind's hits; what it refused leaves the total.
-fn group(hits: &KindHits, rows: &HashMap<Uuid, HitRow>, limit: usize) -> Group {
+fn group(hits: &KindHits, rows: &Rows, limit: usize) -> Group {
     let mut items = Vec::new();
     let mut refused = 0;
     for hit in &hits.hits {
-        let row = parse_uuid(&hit.id).ok().and_then(|id| rows.get(&id)).filter(|row| row.kind == i16::from(hits.kind.code()));
-        match row {
-            Some(row) => items.push(item(hits.kind, row, hit.score)),
-            None => refused += 1,
+        match id(hit).map(|id| rows.get(&id)) {
+            // Not looked at: there were enough before it.
+            Some(None) => {}
+            Some(Some(Some(row))) if row.kind == i16::from(hits.kind.code()) => items.push(item(hits.kind, row, hit.score)),
+            _ => refused += 1,
         }
     }
     let total = hits.total.saturating_sub(refused);

@@ -50,6 +50,32 @@ async fn an_article_is_gone_at_once_even_when_the_index_lags() {
     kit.end().await;
 }
 
+/// I10: who refuses the best hits must not hide the next ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn hits_that_are_refused_make_room_for_the_next_ones() {
+    let kit = Kit::start().await;
+    for title in ["One", "Two", "Three", "Four", "Five"] {
+        kit.write(published(title, "A pangolin.")).await;
+    }
+    kit.settle().await;
+    let ask = || wire::SearchRequest {
+        portal: PORTAL.into(),
+        query: "pangolin".into(),
+        kinds: vec![SearchKind::Articles.into()],
+        limit: 2,
+        ..Default::default()
+    };
+    let best = group(&kit.search_with(None, ask()).await.unwrap(), SearchKind::Articles);
+    assert_eq!((best.total, best.items.len()), (5, 2));
+    let refused: Vec<String> = best.items.iter().map(|item| item.id.clone()).collect();
+    let mut database = kit.stage.inspect("knowledge").await;
+    sqlx::query("UPDATE search_docs SET deleted = true WHERE id::text = ANY ($1)").bind(&refused).execute(&mut database).await.unwrap();
+    let next = group(&kit.search_with(None, ask()).await.unwrap(), SearchKind::Articles);
+    assert_eq!((next.total, next.items.len()), (3, 2));
+    assert!(next.items.iter().all(|item| !refused.contains(&item.id)), "{next:?}");
+    kit.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn unpublishing_and_deleting_take_effect_with_their_answer() {
     let kit = Kit::start().await;

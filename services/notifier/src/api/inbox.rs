@@ -5,15 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use portico_chassis::clock::{Clock, from_proto};
 use portico_chassis::error::Error;
+use portico_chassis::events;
 use portico_chassis::ids::parse_uuid;
 use portico_chassis::inbox::{Connection, Consumer};
-use portico_chassis::telemetry;
 use portico_proto::events::v1::community_event::Event as Community;
 use portico_proto::events::v1::event_body::Body;
 use portico_proto::events::v1::identity_event::Event as Identity;
 use portico_proto::events::v1::{Envelope, TicketNotice, TopicNotice};
 
 use crate::app::delivery::{self, Occurrence};
+use crate::app::measures::Measures;
 use crate::app::wake::Wakes;
 use crate::domain::delivery::{Channel, Wanted};
 use crate::domain::kind::Kind;
@@ -23,12 +24,13 @@ pub struct Deliveries {
     producer: &'static str,
     clock: Clock,
     wakes: Wakes,
+    measures: Measures,
 }
 
 impl Deliveries {
     /// For the events of `producer`.
-    pub fn of(producer: &'static str, clock: Clock, wakes: Wakes) -> Arc<Self> {
-        Arc::new(Self { producer, clock, wakes })
+    pub fn of(producer: &'static str, clock: Clock, wakes: Wakes, measures: Measures) -> Arc<Self> {
+        Arc::new(Self { producer, clock, wakes, measures })
     }
 }
 
@@ -41,6 +43,7 @@ impl Consumer for Deliveries {
     async fn apply(&self, conn: &mut Connection, events: &[Envelope]) -> Result<(), Error> {
         let occurrences = events.iter().filter_map(|event| occurrence(event).transpose()).collect::<Result<Vec<_>, _>>()?;
         delivery::store(conn, &occurrences, self.clock.now()).await?;
+        self.measures.unknown(events.iter().map(unknown).sum());
         Ok(())
     }
 
@@ -49,9 +52,19 @@ impl Consumer for Deliveries {
     }
 }
 
+/// How many notices of an event have a kind that this version does not know.
+fn unknown(event: &Envelope) -> usize {
+    match events::body(event) {
+        Some(Body::Tickets(event)) if event.imported_from.is_none() => {
+            event.notices.iter().filter(|notice| notice.kind.parse::<Kind>().is_err()).count()
+        }
+        _ => 0,
+    }
+}
+
 /// Who is to be told of an event; `None` for the many of which nobody is.
 fn occurrence(event: &Envelope) -> Result<Option<Occurrence>, Error> {
-    let wanted = wanted(event.body.as_ref().and_then(|body| body.body.as_ref()));
+    let wanted = wanted(events::body(event).as_ref());
     if wanted.is_empty() {
         return Ok(None);
     }
@@ -84,7 +97,6 @@ fn wanted(body: Option<&Body>) -> Vec<Wanted> {
 fn ticket_notice(notice: &TicketNotice) -> Vec<Wanted> {
     let Ok(kind) = notice.kind.parse::<Kind>() else {
         tracing::warn!(kind = notice.kind, "a notice of an unknown kind is told to nobody");
-        telemetry::meter().u64_counter("portico.notifier.unknown_notices").build().add(1, &[]);
         return Vec::new();
     };
     let channels = [(Channel::Mail, notice.mail), (Channel::Bell, notice.bell && kind.rings())];

@@ -16,7 +16,6 @@ use super::App;
 use super::guarded::guarded;
 use super::prepare::Prepared;
 use super::wake;
-use crate::domain::backoff::{self, Failure, Next};
 use crate::domain::delivery::{Channel, Due};
 use crate::store::delivery::{self, Leased, Wish};
 use crate::store::events::{self, NOTIFICATION, Write};
@@ -76,7 +75,7 @@ async fn round(app: &App) -> Result<usize, Error> {
                 telemetry::follow_trace(&span, &leased.due.traceparent, app.clock.since(leased.due.event_at));
                 let due = leased.due.clone();
                 if guarded("a bell mark", ring(app, leased)).instrument(span).await.is_none() {
-                    retry(app, &due, "defect").await;
+                    app.try_later(&due, "defect").await;
                 }
             }
         })
@@ -91,7 +90,7 @@ async fn ring(app: &App, leased: Leased) {
     }
     match app.prepare(&due).await {
         Prepared::Ready(_) => match mark(app, &due).await {
-            Ok(()) => app.record("bell", "sent"),
+            Ok(()) => app.left(&due),
             Err(error) => {
                 tracing::warn!(delivery = %due.id, %error, "a bell mark could not be stored");
                 app.release(&due, app.random.jitter(Duration::from_secs(1)), false, None, "waits for the database").await;
@@ -99,14 +98,7 @@ async fn ring(app: &App, leased: Leased) {
         },
         Prepared::Cancel(reason) => app.cancel(&due, reason).await,
         Prepared::Later(delay) => app.release(&due, delay, false, None, "waits for its owner").await,
-        Prepared::Failed(reason) => retry(app, &due, &reason).await,
-    }
-}
-
-async fn retry(app: &App, due: &Due, reason: &str) {
-    match backoff::after_failure(Failure::Temporary, due.attempts + 1, app.clock.now() - due.event_at) {
-        Next::GiveUp => app.fail(due, reason).await,
-        Next::Wait(delay) => app.release(due, app.random.jitter(delay), true, None, reason).await,
+        Prepared::Failed(reason) => app.try_later(&due, &reason).await,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
 use portico_chassis::error::Error;
 use portico_chassis::ids::PortalId;
 use sqlx::PgConnection;
@@ -11,6 +10,7 @@ use uuid::Uuid;
 
 use super::App;
 use super::digest::delivery_id;
+use crate::domain::backoff::{self, Failure, Next};
 use crate::domain::delivery::{DeliveryId, Due, Wanted, is_fresh};
 use crate::domain::kind::Kind;
 use crate::store::delivery::{self, Again, Count, Failed, NewDelivery};
@@ -97,7 +97,7 @@ impl App {
 
     /// Ends a delivery that is not to go out.
     pub async fn cancel(&self, due: &Due, reason: &str) {
-        self.record(due.channel.name(), "cancelled");
+        self.measures.cancelled(due.channel);
         let done = async {
             let mut conn = self.db.system().acquire().await?;
             delivery::cancel(&mut conn, due.id, due.lease, reason, self.clock.now()).await
@@ -107,12 +107,20 @@ impl App {
 
     /// Ends a delivery that can't go out.
     pub async fn fail(&self, due: &Due, reason: &str) {
-        self.record(due.channel.name(), "failed");
+        self.measures.failed(due.channel);
         let done = async {
             let mut conn = self.db.system().acquire().await?;
             delivery::fail(&mut conn, due.id, due.lease, reason, self.clock.now()).await
         };
         report(due, done.await);
+    }
+
+    /// Gives a delivery back whose words could not be had, or ends it when it was tried for long enough.
+    pub async fn try_later(&self, due: &Due, reason: &str) {
+        match backoff::after_failure(Failure::Temporary, due.attempts + 1, self.clock.now() - due.event_at) {
+            Next::GiveUp => self.fail(due, reason).await,
+            Next::Wait(delay) => self.release(due, self.random.jitter(delay), true, None, reason).await,
+        }
     }
 
     /// Gives a delivery back, due again after `delay`. `counted`: the attempt was made and failed.
@@ -125,9 +133,9 @@ impl App {
         report(due, done.await);
     }
 
-    /// Counts an end in the metrics.
-    pub fn record(&self, channel: &'static str, outcome: &'static str) {
-        self.delivered.add(1, &[KeyValue::new("channel", channel), KeyValue::new("outcome", outcome)]);
+    /// Shows that a delivery left.
+    pub fn left(&self, due: &Due) {
+        self.measures.sent(due.channel, self.clock.now() - due.event_at);
     }
 
     /// How many deliveries are in each state, and since when the oldest one waits.

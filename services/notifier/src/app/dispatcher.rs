@@ -18,7 +18,6 @@ use super::guarded::guarded;
 use super::mailer::{Mail, Mailer};
 use super::prepare::{OURSELVES, Prepared};
 use super::wake;
-use crate::domain::backoff::{self, Failure, Next};
 use crate::domain::delivery::{Channel, Due};
 use crate::store::delivery::{self, Leased, Wish};
 use crate::store::reply_address::{self, ReplyAddress};
@@ -95,7 +94,7 @@ impl Dispatcher {
     async fn guarded_dispatch(&self, leased: Leased) {
         let due = leased.due.clone();
         if guarded("a mail", self.dispatch(leased)).await.is_none() {
-            self.retry(&due, "defect").await;
+            self.app.try_later(&due, "defect").await;
         }
     }
 
@@ -118,7 +117,7 @@ impl Dispatcher {
                 self.rest_producer(&due.producer);
                 self.app.release(&due, delay, false, None, "waits for its owner").await;
             }
-            Prepared::Failed(reason) => self.retry(&due, &reason).await,
+            Prepared::Failed(reason) => self.app.try_later(&due, &reason).await,
         }
     }
 
@@ -162,14 +161,6 @@ impl Dispatcher {
         let address = ReplyAddress { ticket_id: content.thread_root.clone(), person_id: due.recipient.clone() };
         let mut conn = self.app.db.system().acquire().await?;
         reply_address::insert(&mut conn, token, &due.portal, &address, self.app.clock.now()).await
-    }
-
-    async fn retry(&self, due: &Due, reason: &str) {
-        let age = self.app.clock.now() - due.event_at;
-        match backoff::after_failure(Failure::Temporary, due.attempts + 1, age) {
-            Next::GiveUp => self.app.fail(due, reason).await,
-            Next::Wait(delay) => self.app.release(due, self.app.random.jitter(delay), true, None, reason).await,
-        }
     }
 
     /// The actor of a domain, started when there is none; `None` when too many are alive.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use lettre::AsyncTransport;
+use portico_chassis::failpoint::{self, Point};
 use portico_chassis::run::Phase;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -137,8 +138,9 @@ impl Actor {
         let sent = tokio::time::timeout(SEND_TIMEOUT, sending).await;
         match sent {
             Ok(Ok(_)) => {
+                failpoint::reach(Point::AfterSend);
                 self.reached();
-                self.app.record("mail", "sent");
+                self.app.left(&mail.due);
                 self.app.mark_sent(mail.due.id).await;
             }
             Ok(Err(error)) => self.refused(&mail.due, classify(&error), reason(&error)).await,

@@ -10,6 +10,7 @@ pub mod dispatcher;
 pub mod guarded;
 pub mod inbound;
 pub mod mailer;
+pub mod measures;
 pub mod message;
 pub mod notification;
 pub mod portal;
@@ -23,7 +24,6 @@ pub mod words;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry::metrics::Counter;
 use portico_chassis::auth::Keys;
 use portico_chassis::blobs::Blobs;
 use portico_chassis::clock::Clock;
@@ -65,8 +65,8 @@ pub struct App {
     pub frame: Arc<compose::Frame>,
     /// Mails that left and are not recorded as sent yet.
     pub unmarked: Unmarked,
-    /// Counts deliveries by channel and outcome.
-    pub delivered: Counter<u64>,
+    /// What is shown of deliveries and messages.
+    pub measures: measures::Measures,
     /// The inbound door's secrets, as of at most a minute ago.
     pub secrets: inbound::Secrets,
     /// Words of bell marks, as of a few seconds ago.

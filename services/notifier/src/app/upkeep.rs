@@ -1,14 +1,18 @@
-//! What time does: claims expire, raw messages and old deliveries go, the oldest due delivery is measured.
+//! What time does: claims expire, raw messages and old deliveries go, the age of the oldest deliveries is measured.
 
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Gauge;
 use portico_chassis::error::Error;
 use portico_chassis::run::Phase;
 use portico_chassis::telemetry;
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::inbound::PREFIX;
+use crate::domain::delivery::Channel;
 use crate::domain::inbound::CLAIM_LASTS;
 use crate::store::{delivery, inbound};
 
@@ -28,20 +32,15 @@ pub fn start(app: &App) {
 }
 
 async fn run(app: App, stop: CancellationToken) {
-    let age = telemetry::meter()
-        .f64_gauge("portico.notifier.oldest_due")
-        .with_unit("s")
-        .with_description("How long the oldest due delivery has waited.")
-        .build();
+    let ages = Ages::new();
     let mut rounds = 0u32;
     loop {
+        if let Err(error) = app.measure(&ages).await {
+            tracing::debug!(%error, "the oldest deliveries could not be measured");
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PERIOD) => {}
-        }
-        match app.oldest_due_age().await {
-            Ok(seconds) => age.record(seconds, &[]),
-            Err(error) => tracing::debug!(%error, "the oldest delivery could not be measured"),
         }
         rounds = rounds.wrapping_add(1);
         if let Err(error) = app.tidy(rounds.is_multiple_of(SWEEP_EVERY)).await {
@@ -50,11 +49,38 @@ async fn run(app: App, stop: CancellationToken) {
     }
 }
 
+/// How old the oldest deliveries are: the one that nobody works on, and the one that did not leave yet.
+struct Ages {
+    due: Gauge<f64>,
+    pending: Gauge<f64>,
+}
+
+impl Ages {
+    fn new() -> Self {
+        let gauge = |name: &'static str, description: &'static str| {
+            telemetry::meter().f64_gauge(name).with_unit("s").with_description(description).build()
+        };
+        Self {
+            due: gauge("portico.notifier.oldest_due", "How long the oldest due delivery has waited."),
+            pending: gauge(
+                "portico.notifier.oldest_pending",
+                "How long ago the event happened whose delivery has waited longest, by channel.",
+            ),
+        }
+    }
+}
+
 impl App {
-    async fn oldest_due_age(&self) -> Result<f64, Error> {
+    async fn measure(&self, ages: &Ages) -> Result<(), Error> {
         let mut conn = self.db.system().acquire().await?;
         let now = self.clock.now();
-        Ok(delivery::oldest_due(&mut conn, now).await?.map_or(0.0, |due| (now - due).as_seconds_f64().max(0.0)))
+        let age = |since: Option<OffsetDateTime>| since.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
+        ages.due.record(age(delivery::oldest_due(&mut conn, now).await?), &[]);
+        for channel in [Channel::Mail, Channel::Bell] {
+            let pending = age(delivery::oldest_pending(&mut conn, channel).await?);
+            ages.pending.record(pending, &[KeyValue::new("channel", channel.name())]);
+        }
+        Ok(())
     }
 
     /// One round of upkeep. `orphans`: also look for raw messages that have no row.

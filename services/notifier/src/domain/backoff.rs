@@ -53,7 +53,45 @@ pub fn after_failure(failure: Failure, attempts: i32, age: time::Duration) -> Ne
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn failures() -> impl Strategy<Value = Failure> {
+        prop::sample::select(vec![Failure::Permanent, Failure::Temporary, Failure::Silent, Failure::Unreachable])
+    }
+
+    proptest! {
+        /// I05: whatever the peer does, a mail is tried again, later each time, until it is given up; that comes, and not by an outage alone.
+        #[test]
+        fn every_mail_is_given_up_in_the_end_and_none_too_early(failures in prop::collection::vec(failures(), 1..60)) {
+            let (mut age, mut attempts, mut refusals) = (time::Duration::ZERO, 0, 0);
+            for failure in failures.into_iter().chain(std::iter::repeat(Failure::Temporary)) {
+                attempts += 1;
+                refusals += i32::from(matches!(failure, Failure::Temporary | Failure::Silent));
+                match after_failure(failure, attempts, age) {
+                    Next::GiveUp => {
+                        let for_good = failure == Failure::Permanent || (attempts >= MAX_ATTEMPTS && refusals > 0);
+                        prop_assert!(for_good || age > LONGEST_WAIT);
+                        break;
+                    }
+                    Next::Wait(delay) => {
+                        prop_assert!(FIRST <= delay && delay <= LONGEST);
+                        prop_assert!(failure != Failure::Permanent && (failure != Failure::Unreachable || delay <= LONGEST_AWAY));
+                        age += delay;
+                    }
+                }
+                prop_assert!(attempts <= 60 + MAX_ATTEMPTS, "it comes to an end");
+            }
+        }
+
+        #[test]
+        fn no_count_of_attempts_is_too_large_or_too_small(attempts in any::<i32>(), failure in failures()) {
+            prop_assert!((FIRST..=LONGEST).contains(&delay(attempts)));
+            let next = after_failure(failure, attempts, YOUNG);
+            prop_assert!(failure == Failure::Unreachable || attempts < MAX_ATTEMPTS || next == Next::GiveUp);
+        }
+    }
 
     const YOUNG: time::Duration = time::Duration::MINUTE;
 

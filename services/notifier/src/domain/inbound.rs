@@ -38,6 +38,9 @@ pub enum State {
 }
 
 impl State {
+    /// What can become of a message: every state but the first.
+    pub const ENDS: [Self; 6] =
+        [Self::TicketCreated, Self::CommentAdded, Self::UnverifiedTicket, Self::Claimed, Self::Ignored, Self::Quarantined];
     const ALL: [Self; 7] =
         [Self::Queued, Self::TicketCreated, Self::CommentAdded, Self::UnverifiedTicket, Self::Claimed, Self::Ignored, Self::Quarantined];
 

@@ -268,6 +268,12 @@ pub async fn oldest_due(conn: &mut PgConnection, now: OffsetDateTime) -> Result<
     Ok(sqlx::query_scalar("SELECT min(due_at) FROM delivery WHERE state = 'pending' AND due_at <= $1").bind(now).fetch_one(conn).await?)
 }
 
+/// When the event happened whose delivery over this way has waited longest, whatever it waits for.
+pub async fn oldest_pending(conn: &mut PgConnection, channel: Channel) -> Result<Option<OffsetDateTime>, Error> {
+    let sql = "SELECT min(event_at) FROM delivery WHERE channel = $1 AND state = 'pending'";
+    Ok(sqlx::query_scalar(sql).bind(channel.name()).fetch_one(conn).await?)
+}
+
 /// A delivery that failed for good.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Failed {

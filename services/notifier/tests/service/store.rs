@@ -147,6 +147,8 @@ async fn old_deliveries_are_swept_and_failed_ones_stay() {
     assert_eq!(delivery::oldest_due(&mut conn, at).await.unwrap(), None);
     assert!(delivery::retry(&mut conn, failed[0].id, at).await.unwrap() && !delivery::retry(&mut conn, failed[0].id, at).await.unwrap());
     assert_eq!(delivery::oldest_due(&mut conn, at).await.unwrap(), Some(at));
+    assert_eq!(delivery::oldest_pending(&mut conn, Channel::Mail).await.unwrap(), Some(at));
+    assert_eq!(delivery::oldest_pending(&mut conn, Channel::Bell).await.unwrap(), None);
     assert_eq!(delivery::counts(&mut conn).await.unwrap().len(), 1);
     drop(conn);
     db.close().await;

@@ -5,13 +5,13 @@ use portico_chassis::markdown;
 use portico_proto::common::v1::{Attachment, OrganizationName, PersonName, Role as WireRole};
 use portico_proto::tickets::v1 as wire;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::app::entity::CommentAnswer;
 use crate::app::hit::{HitView, SearchView};
 use crate::app::item_view::{FileView, ItemView};
 use crate::app::view::{Byline, Named, TicketView};
 use crate::domain::actions::Actions;
+use crate::domain::ids::text;
 use crate::domain::kinds::{Channel, DueKind, ItemKind, Level, Priority, Reason, Role, ScanState, TicketType};
 use crate::domain::status::Status;
 
@@ -26,10 +26,6 @@ fn time(at: Option<OffsetDateTime>) -> Option<prost_types::Timestamp> {
 
 fn named(named: Option<Named>) -> Option<wire::NamedRef> {
     named.map(|named| wire::NamedRef { id: named.id.to_string(), name: named.name })
-}
-
-fn text(id: Option<Uuid>) -> String {
-    id.map_or_else(String::new, |id| id.to_string())
 }
 
 /// A role as the contract has it.

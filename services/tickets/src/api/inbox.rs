@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use portico_chassis::error::Error;
+use portico_chassis::events;
 use portico_chassis::ids::parse_uuid;
 use portico_chassis::inbox::{Connection, Consumer};
 use portico_chassis::keeper;
@@ -58,8 +59,8 @@ impl Consumer for IdentityEvents {
 
 /// Whose facts an event makes stale. An event that this build does not know makes its aggregate stale.
 fn changed(event: &Envelope) -> Option<Uuid> {
-    let known = match event.body.as_ref().and_then(|body| body.body.as_ref()) {
-        Some(event_body::Body::Identity(body)) => body.event.as_ref(),
+    let known = match events::body(event) {
+        Some(event_body::Body::Identity(body)) => body.event,
         _ => None,
     };
     match known {
@@ -71,8 +72,8 @@ fn changed(event: &Envelope) -> Option<Uuid> {
 }
 
 fn proven(event: &Envelope) -> Option<Uuid> {
-    match event.body.as_ref()?.body.as_ref()? {
-        event_body::Body::Identity(body) => match body.event.as_ref()? {
+    match events::body(event)? {
+        event_body::Body::Identity(body) => match body.event? {
             identity_event::Event::AddressProven(proven) => parse_uuid(&proven.person_id).ok(),
             _ => None,
         },

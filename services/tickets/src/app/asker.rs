@@ -69,6 +69,11 @@ impl Asker {
         self.person.as_deref().map(|(viewer, _)| viewer)
     }
 
+    /// Who asks, if it is a person and no agent.
+    pub fn customer(&self) -> Option<PersonId> {
+        self.as_viewer().filter(|viewer| !viewer.staff).map(|viewer| viewer.person)
+    }
+
     /// What the token says about the person.
     pub fn facts(&self) -> Option<&PersonFacts> {
         self.person.as_deref().map(|(_, facts)| facts)

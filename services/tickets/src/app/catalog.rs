@@ -129,7 +129,7 @@ impl Tickets {
             Outcome::Replayed(answer) => view::stored(&answer),
             Outcome::KeyReused => Err(Error::KeyReused),
             Outcome::ClaimTaken { .. } => Err(Error::conflict("name_taken", "There is one of this name already.")),
-            Outcome::VersionConflict => Err(Error::Unavailable("the journal")),
+            Outcome::VersionConflict => Err(Error::Elsewhere("the journal")),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
-use portico_chassis::journal::{Replay, RequestKey, replay};
+use portico_chassis::journal::RequestKey;
 use portico_chassis::page::{self, Wanted};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::domain::access::Relation;
 use crate::domain::command::{Command, Comment, Next};
 use crate::domain::create::{NewTicket, Requester};
 use crate::domain::ids::{ItemId, PortalId, TicketId};
-use crate::domain::kinds::{Role, Visibility};
+use crate::domain::kinds::{ItemKind, Role, Visibility};
 use crate::domain::priority::Weights;
 use crate::domain::reply::makes_new_case;
 use crate::domain::ticket::{Guest, Place, Ticket};
@@ -63,21 +63,36 @@ impl Tickets {
         uploader: &str,
         vouched: Option<Relation>,
     ) -> Result<CommentAnswer, Error> {
+        let (request, spends) = (input.request.clone(), !input.uploads.is_empty());
+        let answer = self.once(asker, &request, spends, Box::pin(self.write_comment(asker, handle, input, uploader, vouched))).await?;
+        view::stored(&answer)
+    }
+
+    async fn write_comment(
+        &self,
+        asker: &Asker,
+        handle: Handle<'_>,
+        input: CommentInput,
+        uploader: &str,
+        vouched: Option<Relation>,
+    ) -> Result<Vec<u8>, Error> {
         let viewer = asker.viewer()?.clone();
         let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
-        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
-            return view::stored(&answer);
-        }
         let mut opened = self.open_vouched(&mut conn, asker, handle, vouched).await?;
         let now = self.now();
-        self.check_comments(&mut conn, asker, &opened.rules, now).await?;
         let becomes_new = makes_new_case(&opened.found.case.ticket, opened.relation, &opened.rules);
         if becomes_new {
             self.check_quota(&mut conn, asker, None, &opened.rules, now).await?;
         }
         // A new case has no owner yet, whoever owns the ticket that it goes on from.
         let owner = opened.found.case.ticket.assignee.filter(|_| !becomes_new);
-        opened.agents = self.agents(&mut conn, asker, owner).await?;
+        match asker.customer() {
+            Some(customer) => {
+                let agents = self.quota_and_agents(&mut conn, asker, customer, ItemKind::Comment, &opened.rules, now).await?;
+                opened.agents = if owner.is_none() { agents } else { Vec::new() };
+            }
+            None => opened.agents = Vec::new(),
+        }
         drop(conn);
         let (item, ticket) = (ItemId::new(self.random.uuid(now)), &opened.found.case.ticket);
         let hook = Hook { ticket: ticket.id, item, internal: input.visibility == Some(Visibility::Internal) };
@@ -90,7 +105,7 @@ impl Tickets {
         (order.files, order.claims) = (files, claimed.claims());
         let answer = self.send(asker, opened, input.request, order).await?;
         self.blobs.settle(&claimed).await;
-        view::stored(&answer)
+        Ok(answer)
     }
 
     /// The ticket that a comment becomes when the portal makes a new case of what is written on a closed one.

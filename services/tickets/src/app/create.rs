@@ -8,7 +8,7 @@ use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
 use portico_chassis::grpc::Context;
 use portico_chassis::ids::parse_uuid;
-use portico_chassis::journal::{Entry, Finish, Outcome, Replay, RequestKey, replay};
+use portico_chassis::journal::{Entry, Finish, Outcome, RequestKey};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ use crate::domain::create::{self, NewTicket, Requester};
 use crate::domain::event::Event;
 use crate::domain::evolve::evolve;
 use crate::domain::ids::{GroupId, ItemId, PersonId, TicketId};
-use crate::domain::kinds::{Channel, TicketType};
+use crate::domain::kinds::{Channel, ItemKind, TicketType};
 use crate::domain::person::PersonFacts;
 use crate::domain::policy::Rules;
 use crate::domain::priority::Weights;
@@ -101,15 +101,24 @@ impl Tickets {
     /// # Errors
     /// Fields that do not fit, a policy or quota that says no, a peer that is away.
     pub async fn create(&self, asker: &Asker, context: &Context, input: NewInput) -> Result<TicketView, Error> {
+        let request = input.request.clone();
+        let spends = input.guest.is_some() || input.requester.is_some() || !input.collaborators.is_empty() || !input.uploads.is_empty();
+        let answer = self.once(asker, &request, spends, Box::pin(self.make(asker, context, input))).await?;
+        view::stored(&answer)
+    }
+
+    async fn make(&self, asker: &Asker, context: &Context, input: NewInput) -> Result<Vec<u8>, Error> {
         let rules = self.rules(&asker.portal).await?;
-        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
-        if let Replay::Answered(answer) = replay(&mut conn, &asker.portal, &input.request).await? {
-            return view::stored(&answer);
-        }
         let now = self.now();
         self.check_guest(asker, &input, &rules)?;
-        self.check_quota(&mut conn, asker, input.guest.as_ref(), &rules, now).await?;
-        let agents = self.agents(&mut conn, asker, input.assignee).await?;
+        let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
+        let agents = match asker.customer().filter(|_| input.assignee.is_none()) {
+            Some(customer) => self.quota_and_agents(&mut conn, asker, customer, ItemKind::Created, &rules, now).await?,
+            None => {
+                self.check_quota(&mut conn, asker, input.guest.as_ref(), &rules, now).await?;
+                self.agents(&mut conn, asker, input.assignee).await?
+            }
+        };
         // Nobody who waits for a peer, the blob store or the journal holds a connection.
         drop(conn);
         let request = input.request.clone();
@@ -124,7 +133,7 @@ impl Tickets {
         (draft.files, draft.claimed) = self.claim(asker, &asker.name, &input.uploads, hook, now).await?;
         let answer = self.commit_new(asker, &draft, request, rules, &agents, now).await?;
         self.blobs.settle(&draft.claimed).await;
-        view::stored(&answer)
+        Ok(answer)
     }
 
     fn check_guest(&self, asker: &Asker, input: &NewInput, rules: &Rules) -> Result<(), Error> {
@@ -253,7 +262,7 @@ impl Tickets {
             Outcome::Replayed(answer) => Ok(answer),
             Outcome::KeyReused => Err(Error::KeyReused),
             Outcome::ClaimTaken { .. } => Err(unusable()),
-            Outcome::VersionConflict => Err(Error::Unavailable("the journal")),
+            Outcome::VersionConflict => Err(Error::Elsewhere("the journal")),
         }
     }
 }

@@ -149,7 +149,7 @@ impl Tickets {
             Outcome::KeyReused => Err(Error::KeyReused),
             Outcome::ClaimTaken { .. } => {
                 let mut conn = self.db.read(&asker.portal, asker.deadline).await?;
-                imported_before(&mut conn, asker, &input.source_id).await?.ok_or(Error::Unavailable("the journal"))
+                imported_before(&mut conn, asker, &input.source_id).await?.ok_or(Error::Elsewhere("the journal"))
             }
             // Somebody wrote on the ticket that this one follows.
             Outcome::VersionConflict => Err(Error::version_conflict()),

@@ -17,6 +17,7 @@ pub mod import;
 pub mod inbound;
 pub mod item_view;
 pub mod list;
+mod once;
 pub mod people;
 mod quota;
 mod refusal;

@@ -18,6 +18,7 @@ use crate::domain::access::{Relation, relation};
 use crate::domain::change::Patch;
 use crate::domain::command::{Command, Next};
 use crate::domain::ids::{ItemId, PersonId};
+use crate::domain::kinds::ItemKind;
 use crate::domain::person::PersonFacts;
 use crate::domain::policy::Rules;
 use crate::store;
@@ -155,8 +156,8 @@ impl Tickets {
             return view::stored(&answer);
         }
         let opened = self.open_to_write(&mut conn, asker, number).await?;
-        if matches!(command, Command::Reopen { .. }) {
-            self.check_comments(&mut conn, asker, &opened.rules, self.now()).await?;
+        if let (Command::Reopen { .. }, Some(customer)) = (&command, asker.customer()) {
+            self.quota_and_agents(&mut conn, asker, customer, ItemKind::Comment, &opened.rules, self.now()).await?;
         }
         drop(conn);
         let answer = self.send(asker, opened, request, Order::new(command, Wants::Ticket, etag)).await?;

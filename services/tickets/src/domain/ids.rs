@@ -2,6 +2,12 @@
 
 pub use portico_chassis::ids::PortalId;
 use portico_chassis::typed_id;
+use uuid::Uuid;
+
+/// An id as the contract has it: empty for none.
+pub fn text(id: Option<Uuid>) -> String {
+    id.map_or_else(String::new, |id| id.to_string())
+}
 
 typed_id!(
     /// Names a ticket inside the house; people use its number.

@@ -68,7 +68,47 @@ pub fn remaining(due: &[Due], now: OffsetDateTime) -> Vec<Due> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn plans() -> impl Strategy<Value = (Status, Timers)> {
+        let status = prop::sample::select(Status::ALL.to_vec());
+        let reminders = prop::collection::vec(0..1_000_000_u32, 0..4);
+        (status, reminders, 1..1_000_000_u32, 0..1_000_000_u32, 1..1_000_000_u32).prop_map(|(status, reminders, resolve, before, close)| {
+            let timers = Timers {
+                waiting_reminder_seconds: reminders,
+                auto_resolve_seconds: resolve,
+                close_reminder_seconds: before,
+                auto_close_seconds: close,
+            };
+            (status, timers)
+        })
+    }
+
+    proptest! {
+        /// I07: however seldom somebody looks, each look has at most one effect, none comes early, and the transition ends the list: what
+        /// was missed is no burst.
+        #[test]
+        fn missed_timers_collapse_to_one_effect_a_look((status, timers) in plans(), looks in prop::collection::vec(0..400_000_i64, 0..12)) {
+            let mut left = armed(status, &timers, T0);
+            let (all, mut now) = (left.clone(), T0);
+            prop_assert!(all.is_sorted() && all.iter().all(|due| due.at >= T0));
+            for seconds in looks {
+                now += Duration::seconds(seconds);
+                let ripe = left.iter().filter(|due| due.at <= now).count();
+                let effect = pick(&left, now);
+                prop_assert_eq!(effect.is_some(), ripe > 0, "what is due has an effect, and nothing else has");
+                left = remaining(&left, now);
+                prop_assert!(left.iter().all(|due| due.at > now) && pick(&left, now).is_none(), "one look, one effect");
+                if matches!(effect, Some(DueKind::AutoResolve | DueKind::AutoClose)) {
+                    let last = all.iter().filter(|due| matches!(due.kind, DueKind::AutoResolve | DueKind::AutoClose)).all(|due| due.at <= now);
+                    prop_assert!(last, "a transition is never early");
+                    prop_assert!(left.is_empty(), "nothing is said after it");
+                }
+            }
+        }
+    }
 
     const T0: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 

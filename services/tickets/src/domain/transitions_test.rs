@@ -26,7 +26,7 @@ pub(super) fn item() -> ItemId {
     ItemId::new(Uuid::from_u128(99))
 }
 
-/// The five shipped profiles, as lifecycle.md lists their policies.
+/// The policies of the five profiles that identity ships, in their order: product-help, client-cases, service-desk, helpdesk, agency-support.
 pub(super) fn profile(n: usize) -> Rules {
     let mut rules = Rules::default();
     let policies = &mut rules.policies;
@@ -62,7 +62,7 @@ fn shipped(n: usize) -> Rules {
     serde_json::from_str(DOCUMENTS[n]).unwrap()
 }
 
-/// A misspelt key would fall back to a default without a word, so the shipped documents are compared with the table of lifecycle.md.
+/// A misspelt key would fall back to a default without a word, so the shipped documents are compared with [`profile`].
 #[test]
 fn the_shipped_profiles_are_read_as_the_table_of_policies_says() {
     for n in ALL {
@@ -336,7 +336,7 @@ fn the_table_of_the_lifecycle_holds_for_every_profile() {
             for n in profiles {
                 assert!(seen.insert((status, format!("{does:?}"), *n)), "{status:?} {does:?} P{n} is in the table twice");
                 let rules = shipped(*n);
-                // P0 closes what it resolves, but a ticket may stand at resolved from before the setting.
+                // The first profile closes what it resolves, but a ticket may stand at resolved from before the setting.
                 let before = ticket(status, &rules);
                 assert_eq!(outcome(&before, does, &rules), expected, "P{n}: {status:?} {does:?}");
             }

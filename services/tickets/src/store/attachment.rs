@@ -41,6 +41,17 @@ pub struct AttachmentRow {
     pub created_at: OffsetDateTime,
 }
 
+/// Selects what [`AttachmentRow`] reads, and more; `a` is the file.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.portal, a.id, a.ticket_id, a.item_id, a.place, a.name, a.size, a.content_type, a.sha256, a.state, a.internal, a.actor_id, ",
+            "a.created_at",
+            $rest
+        )
+    };
+}
+
 /// Inserts files.
 pub(super) async fn insert(conn: &mut PgConnection, rows: &[AttachmentRow]) -> Result<(), Error> {
     sqlx::query(
@@ -71,7 +82,7 @@ pub async fn of_items(conn: &mut PortalConn, portal: &PortalId, items: &[Uuid]) 
     if items.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(sqlx::query_as("SELECT * FROM attachment WHERE portal = $1 AND item_id = ANY ($2) ORDER BY item_id, place")
+    Ok(sqlx::query_as(select!(" FROM attachment a WHERE a.portal = $1 AND a.item_id = ANY ($2) ORDER BY a.item_id, a.place"))
         .bind(portal.as_str())
         .bind(items)
         .fetch_all(&mut **conn)
@@ -80,7 +91,7 @@ pub async fn of_items(conn: &mut PortalConn, portal: &PortalId, items: &[Uuid]) 
 
 /// One file.
 pub async fn find(conn: &mut PortalConn, portal: &PortalId, id: AttachmentId) -> Result<Option<AttachmentRow>, Error> {
-    Ok(sqlx::query_as("SELECT * FROM attachment WHERE portal = $1 AND id = $2")
+    Ok(sqlx::query_as(select!(" FROM attachment a WHERE a.portal = $1 AND a.id = $2"))
         .bind(portal.as_str())
         .bind(id.uuid())
         .fetch_optional(&mut **conn)
@@ -109,12 +120,12 @@ pub async fn of_ticket(
     limit: i64,
 ) -> Result<Vec<FileFound>, Error> {
     let (at, id) = after.unwrap_or((OffsetDateTime::UNIX_EPOCH, Uuid::nil()));
-    Ok(sqlx::query_as(
-        "SELECT a.*, p.name AS actor_name, i.actor_role FROM attachment a JOIN item i ON i.id = a.item_id \
+    Ok(sqlx::query_as(select!(
+        ", p.name AS actor_name, i.actor_role FROM attachment a JOIN item i ON i.id = a.item_id \
            LEFT JOIN person p ON p.portal = a.portal AND p.id = a.actor_id \
          WHERE a.portal = $1 AND a.ticket_id = $2 AND ($3 OR NOT a.internal) AND (a.created_at, a.id) > ($4, $5) \
-         ORDER BY a.created_at, a.id LIMIT $6",
-    )
+         ORDER BY a.created_at, a.id LIMIT $6"
+    ))
     .bind(portal.as_str())
     .bind(ticket.uuid())
     .bind(internal)

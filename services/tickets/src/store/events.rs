@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::domain::access::Actor;
 use crate::domain::event::Event;
-use crate::domain::ids::{GroupId, OrganizationId, PersonId, PortalId, TicketId};
+use crate::domain::ids::{GroupId, OrganizationId, PersonId, PortalId, TicketId, text};
 use crate::domain::kinds::{CollaboratorState, DueKind, Reason, Visibility};
 use crate::domain::notice::Notice;
 use crate::domain::ticket::Ticket;
@@ -135,10 +135,6 @@ fn body(event: &Event, actor: Actor, after: &Ticket, around: Circumstances) -> B
             Body::CollaboratorRemoved(CollaboratorRemoved { collaborator_id: id.to_string(), person_id: person.to_string() })
         }
     }
-}
-
-fn text(id: Option<Uuid>) -> String {
-    id.map_or_else(String::new, |id| id.to_string())
 }
 
 /// A stored event, as far as a mail or bell is made of it.

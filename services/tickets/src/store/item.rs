@@ -101,7 +101,9 @@ pub(super) async fn insert(conn: &mut PgConnection, rows: &[ItemRow]) -> Result<
     Ok(())
 }
 
-const FOUND: &str = "SELECT i.*, a.name AS actor_name, r.number AS related_number FROM item i \
+const FOUND: &str = "SELECT i.portal, i.ticket_id, i.version, i.public_version, i.id, i.kind, i.at, i.actor_id, i.actor_role, i.internal, i.body, \
+     i.channel, i.from_status, i.to_status, i.reason, i.sub_status, i.changes, i.related_ticket, i.score, \
+     a.name AS actor_name, r.number AS related_number FROM item i \
      LEFT JOIN person a ON a.portal = i.portal AND a.id = i.actor_id LEFT JOIN ticket r ON r.id = i.related_ticket";
 
 /// Where a page of items begins.
@@ -143,24 +145,31 @@ pub async fn at_version(conn: &mut PortalConn, portal: &PortalId, ticket: Ticket
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(portal.as_str()).bind(ticket.uuid()).bind(version).fetch_optional(&mut **conn).await?)
 }
 
-/// How many items of a kind a person wrote since a moment, on all tickets of the portal, counted up to `limit`: `Created` or `Comment`.
-pub async fn written_since(
-    conn: &mut PortalConn,
-    portal: &PortalId,
-    person: PersonId,
-    kind: ItemKind,
-    since: OffsetDateTime,
-    limit: i64,
-) -> Result<i64, Error> {
-    // The kinds are spelled out, so that the partial index serves.
-    let sql = "SELECT count(*) FROM (SELECT FROM item WHERE portal = $1 AND actor_id = $2 AND kind IN (1, 2) AND kind = $3 AND at > $4 \
-               ORDER BY at DESC LIMIT $5) AS recent";
-    Ok(sqlx::query_scalar(sql)
+/// What somebody wrote lately.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// Who.
+    pub person: PersonId,
+    /// `Created` or `Comment`.
+    pub kind: ItemKind,
+    /// From when on.
+    pub since: OffsetDateTime,
+    /// Counted up to this.
+    pub limit: i64,
+}
+
+/// The number of [`Written`] items, on all tickets of portal `$1`. The kinds are spelled out, so that the partial index serves.
+pub(super) const WRITTEN: &str = "SELECT count(*) FROM (SELECT FROM item WHERE portal = $1 AND actor_id = $2 AND kind IN (1, 2) AND kind = $3 \
+     AND at > $4 ORDER BY at DESC LIMIT $5) AS recent";
+
+/// How many items of a kind a person wrote since a moment.
+pub async fn written_since(conn: &mut PortalConn, portal: &PortalId, written: &Written) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar(WRITTEN)
         .bind(portal.as_str())
-        .bind(person.uuid())
-        .bind(kind.code())
-        .bind(since)
-        .bind(limit)
+        .bind(written.person.uuid())
+        .bind(written.kind.code())
+        .bind(written.since)
+        .bind(written.limit)
         .fetch_one(&mut **conn)
         .await?)
 }

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::filter::{Sight, branches, push_where};
 use super::link::{self, LinksRow};
+use super::names::{self, Names, NamesColumn};
 use super::search::narrow;
-use super::ticket::{Found, JOINS, NAMES, NamesRow, TicketRow, case};
+use super::ticket::{COLUMNS, Found, TicketRow};
 use crate::domain::filter::{Filter, Sort};
 use crate::domain::ids::PortalId;
 
@@ -56,7 +57,7 @@ struct ListRow {
     #[sqlx(flatten)]
     ticket: TicketRow,
     #[sqlx(flatten)]
-    names: NamesRow,
+    names: NamesColumn,
     #[sqlx(flatten)]
     links: LinksRow,
     seen_at: Option<OffsetDateTime>,
@@ -83,18 +84,19 @@ pub async fn page(
     sql.push(") t");
     push_order(&mut sql, sight, page);
     sql.push(" LIMIT ").push_bind(page.limit);
-    // Named before the rows, so that both the links and the last look can refer to who reads.
-    sql.push("), reader AS (SELECT ").push_bind(sight.person().uuid()).push("::uuid AS id)");
-    sql.push(format!(" SELECT t.*, {NAMES}, {}, s.at AS seen_at FROM page t CROSS JOIN reader me", link::columns()));
-    sql.push(" LEFT JOIN ticket_seen s ON s.portal = t.portal AND s.ticket_id = t.id AND s.person_id = me.id");
-    sql.push(JOINS);
+    // Named before the rows, so that links, names and the last look can refer to who reads.
+    sql.push("), reader AS (SELECT ").push_bind(sight.person().uuid()).push("::uuid AS id, ");
+    sql.push_bind(portal.as_str().to_owned()).push("::text AS portal)");
+    let (names, links) = (names::column(), link::columns_of_page());
+    sql.push(format!(" SELECT {COLUMNS}, {names}, {links}, s.at AS seen_at FROM page t CROSS JOIN reader me"));
+    sql.push(" LEFT JOIN ticket_seen s ON s.portal = me.portal AND s.ticket_id = t.id AND s.person_id = me.id");
     push_order(&mut sql, sight, page);
-    let rows: Vec<ListRow> = sql.build_query_as().fetch_all(&mut **conn).await?;
+    let mut rows: Vec<ListRow> = sql.build_query_as().fetch_all(&mut **conn).await?;
+    let names = Names::of(rows.iter_mut().map(|row| &mut row.names));
     let found = rows.into_iter().map(|row| {
         let seq = row.ticket.seq;
-        let ticket = row.ticket.into_ticket()?;
-        let links = row.links.into_links()?;
-        Ok(Found { seq, case: case(ticket, String::new(), row.names), links, seen_at: row.seen_at })
+        let case = names.case(row.ticket.into_ticket()?);
+        Ok(Found { seq, case, links: row.links.into_links()?, seen_at: row.seen_at })
     });
     found.collect()
 }

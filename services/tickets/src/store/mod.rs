@@ -11,6 +11,7 @@ pub mod import;
 pub mod item;
 pub mod link;
 pub mod list;
+mod names;
 pub mod person;
 mod search;
 pub mod seen;

@@ -2,10 +2,11 @@
 
 use portico_chassis::db::PortalConn;
 use portico_chassis::error::Error;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::columns::{column, known};
+use super::item::{WRITTEN, Written};
 use crate::domain::ids::{OrganizationId, PersonId, PortalId};
 use crate::domain::kinds::Role;
 use crate::domain::person::PersonFacts;
@@ -103,8 +104,9 @@ async fn organizations(conn: &mut PgConnection, rows: &[&PersonFacts]) -> Result
     Ok(())
 }
 
-const FACTS: &str =
-    "SELECT p.*, o.name AS organization_name FROM person p LEFT JOIN organization o ON o.portal = p.portal AND o.id = p.organization_id";
+const FACTS: &str = "SELECT p.portal, p.id, p.name, p.email, p.role, p.active, p.registered, p.organization_id, o.name AS organization_name, \
+     p.sees_organization, p.locale, p.time_zone, p.version \
+     FROM person p LEFT JOIN organization o ON o.portal = p.portal AND o.id = p.organization_id";
 
 /// Copies by id; unknown ids are left out.
 pub async fn by_ids(conn: &mut PgConnection, portal: &PortalId, ids: &[Uuid]) -> Result<Vec<PersonFacts>, Error> {
@@ -136,6 +138,29 @@ pub async fn support(conn: &mut PortalConn, portal: &PortalId, limit: i64) -> Re
             .await?;
     let agents = rows.iter().filter(|(_, role)| *role == Role::Agent.code()).map(|(id, _)| PersonId::new(*id)).collect::<Vec<_>>();
     Ok(if agents.is_empty() { rows.into_iter().map(|(id, _)| PersonId::new(id)).collect() } else { agents })
+}
+
+/// [`support`], and how many items of a kind somebody wrote, in one statement: both are asked before a customer writes.
+pub async fn support_and_written(
+    conn: &mut PortalConn,
+    portal: &PortalId,
+    limit: i64,
+    written: &Written,
+) -> Result<(i64, Vec<PersonId>), Error> {
+    let sql = format!(
+        "WITH support AS (SELECT id, role FROM person WHERE portal = $1 AND role IN (2, 3) AND active ORDER BY role, id LIMIT $6) \
+         SELECT ({WRITTEN}), ARRAY(SELECT id FROM support WHERE role = (SELECT min(role) FROM support) ORDER BY id)"
+    );
+    let (count, ids): (i64, Vec<Uuid>) = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(portal.as_str())
+        .bind(written.person.uuid())
+        .bind(written.kind.code())
+        .bind(written.since)
+        .bind(written.limit)
+        .bind(limit)
+        .fetch_one(&mut **conn)
+        .await?;
+    Ok((count, ids.into_iter().map(PersonId::new).collect()))
 }
 
 /// Deletes copies of people who are gone.

@@ -62,6 +62,14 @@ pub struct TicketRow {
     pub(super) closed_at: Option<OffsetDateTime>,
 }
 
+/// Columns of [`TicketRow`]; `t` is the ticket. Each by its name, here as everywhere: a replica that runs while a newer one adds a column would
+/// find that its prepared `t.*` answers another type.
+pub(super) const COLUMNS: &str = "t.portal, t.id, t.number, t.seq, t.version, t.public_version, t.subject, t.ticket_type, t.channel, t.status, t.sub_status, \
+     t.reason, t.impact, t.urgency, t.priority, t.department_id, t.product_id, t.category_id, t.group_id, t.assignee_id, \
+     t.requester_id, t.guest_email, t.guest_name, t.contact_name, t.organization_id, t.follow_up_of, t.tags, t.score, \
+     t.score_comment, t.rated_at, t.first_rated_at, t.reopen_count, t.keep_open_count, t.due, t.shares, t.created_at, \
+     t.updated_at, t.public_updated_at, t.first_replied_at, t.resolved_at, t.closed_at";
+
 impl TicketRow {
     /// The row of a state. `seq` stays what it was: an update does not touch it.
     pub fn of(ticket: &Ticket, seq: i64) -> Self {
@@ -175,7 +183,7 @@ impl TicketRow {
 
 /// The names behind a ticket's ids, joined.
 #[derive(Debug, sqlx::FromRow)]
-pub(super) struct NamesRow {
+struct NamesRow {
     requester_name: Option<String>,
     requester_email: Option<String>,
     assignee_name: Option<String>,
@@ -187,10 +195,10 @@ pub(super) struct NamesRow {
 }
 
 /// Columns of [`NamesRow`]; `t` is the ticket.
-pub(super) const NAMES: &str = "rp.name AS requester_name, rp.email AS requester_email, ap.name AS assignee_name, d.name AS department_name, \
+const NAMES: &str = "rp.name AS requester_name, rp.email AS requester_email, ap.name AS assignee_name, d.name AS department_name, \
      p.name AS product_name, c.name AS category_name, g.name AS group_name, o.name AS organization_name";
 /// Joins of [`NAMES`]; all by primary key.
-pub(super) const JOINS: &str = " LEFT JOIN person rp ON rp.portal = t.portal AND rp.id = t.requester_id \
+const JOINS: &str = " LEFT JOIN person rp ON rp.portal = t.portal AND rp.id = t.requester_id \
      LEFT JOIN person ap ON ap.portal = t.portal AND ap.id = t.assignee_id \
      LEFT JOIN department d ON d.portal = t.portal AND d.id = t.department_id \
      LEFT JOIN product p ON p.portal = t.portal AND p.id = t.product_id \
@@ -199,7 +207,7 @@ pub(super) const JOINS: &str = " LEFT JOIN person rp ON rp.portal = t.portal AND
      LEFT JOIN organization o ON o.portal = t.portal AND o.id = t.organization_id";
 
 /// A case without its names filled in yet.
-pub(super) fn case(ticket: Ticket, description: String, names: NamesRow) -> Case {
+fn case(ticket: Ticket, description: String, names: NamesRow) -> Case {
     let mut case = Case::bare(ticket, description);
     let ticket = &case.ticket;
     let pairs = [
@@ -259,7 +267,7 @@ pub async fn find(conn: &mut PortalConn, portal: &PortalId, handle: Handle<'_>, 
     };
     let links = link::columns();
     let sql = format!(
-        "WITH reader AS (SELECT $3::uuid AS id) SELECT t.*, {NAMES}, {links}, coalesce(i.body, '') AS description, s.at AS seen_at, \
+        "WITH reader AS (SELECT $3::uuid AS id) SELECT {COLUMNS}, {NAMES}, {links}, coalesce(i.body, '') AS description, s.at AS seen_at, \
            coalesce((SELECT jsonb_agg(to_jsonb(x) - 'portal' - 'ticket_id' ORDER BY x.created_at, x.id) FROM collaborator x WHERE x.ticket_id = t.id), '[]') AS share_rows \
          FROM ticket t LEFT JOIN item i ON i.ticket_id = t.id AND i.version = 1 \
            LEFT JOIN ticket_seen s ON s.portal = t.portal AND s.person_id = $3 AND s.ticket_id = t.id{JOINS} \

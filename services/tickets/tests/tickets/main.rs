@@ -4,6 +4,7 @@
 mod common;
 
 mod catalog;
+mod deadlines;
 mod files;
 mod follow_ups;
 mod guests;

@@ -34,7 +34,7 @@ async fn a_rating_is_closed_thirty_days_after_the_first() {
 
 #[tokio::test]
 async fn keeping_it_open_is_told_by_the_history() {
-    // lifecycle.md: every change is an event with actor, time and before and after.
+    // Every change is an event with actor, time and before and after.
     let world = World::new().await;
     world.create(&world.alice, world.plain("Slow")).await.unwrap();
     let waiting = world.reply(&world.agent, "DEMO-1", "Which one?", Status::WaitingCustomer).await.unwrap().ticket.unwrap();

@@ -124,7 +124,7 @@ async fn missed_reminders_collapse_into_one_after_a_pause() {
 
 #[tokio::test]
 async fn a_grace_of_zero_closes_at_once() {
-    // P0: resolved and closed are one step, told once.
+    // As in the profile product-help: resolved and closed are one step, told once.
     let mut settings = helpdesk();
     settings["timers"]["auto_close_seconds"] = 0.into();
     let world = World::with(settings, 1).await;

@@ -266,7 +266,7 @@ async fn a_closed_request_is_rated_followed_up_and_makes_a_new_one_when_written_
     assert_eq!(status_of(&alice, &n).await, "closed", "a closed request never changes again (LC-16)");
 }
 
-/// The policies of the profiles at their edges (lifecycle.md).
+/// The policies of the profiles at their edges.
 #[tokio::test]
 async fn each_profile_says_no_in_its_own_way() {
     let world = World::shared().await;

@@ -7,11 +7,21 @@ mod rooms;
 
 use std::path::{Path, PathBuf};
 
+use portico_integration_tests::BACKENDS;
 use rooms::ROOMS;
 
-const SERVICES: [&str; 5] = ["identity", "tickets", "knowledge", "community", "notifier"];
 /// A file longer than this has become two.
 const LONGEST_FILE: usize = 400;
+
+/// Inside of statements that name outside what they answer.
+const ALL_COLUMNS: [&str; 6] = [
+    "FROM (SELECT *, sum(",
+    "FROM (SELECT * FROM post",
+    "RETURNING d.* ",
+    "WITH page AS (SELECT * FROM (",
+    "(SELECT t.* FROM ticket t",
+    "SELECT c.*, count(*) OVER ()",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
@@ -36,7 +46,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 fn imports_point_one_way() {
     let root = root();
     let mut wrong = Vec::new();
-    for service in SERVICES {
+    for service in BACKENDS {
         let source = root.join("services").join(service).join("src");
         let crates = dependencies(&root.join("services").join(service).join("Cargo.toml"));
         for room in &ROOMS {
@@ -74,9 +84,9 @@ fn dependencies(manifest: &Path) -> Vec<String> {
 #[test]
 fn no_service_depends_on_another_services_crate() {
     let root = root();
-    for service in SERVICES.iter().chain(&["gateway"]) {
+    for service in BACKENDS.iter().chain(&["gateway"]) {
         let manifest = std::fs::read_to_string(root.join("services").join(service).join("Cargo.toml")).unwrap();
-        for other in SERVICES.iter().chain(&["gateway"]).filter(|other| other != &service) {
+        for other in BACKENDS.iter().chain(&["gateway"]).filter(|other| other != &service) {
             assert!(
                 !manifest.contains(&format!("portico-{other}.")) && !manifest.contains(&format!("portico-{other} ")),
                 "{service} depends on {other}"
@@ -95,11 +105,43 @@ fn the_chassis_names_no_contract_but_the_common_one_and_identitys() {
         // Settings and revocations come from identity; everything else that the chassis speaks is everybody's.
         let contract = |one: &&String| {
             let module = one.strip_prefix("portico_proto::").and_then(|rest| rest.split("::").next()).unwrap_or_default();
-            SERVICES.contains(&module) && module != "identity"
+            BACKENDS.contains(&module) && module != "identity"
         };
         wrong.extend(named.paths.iter().filter(contract).map(|one| format!("{}: {one}", path.display())));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// K19: a statement that answers whatever columns a table has answers another type as soon as a newer version adds one, and PostgreSQL refuses it
+/// on every connection that prepared it before.
+#[test]
+fn every_statement_names_the_columns_that_it_answers() {
+    let root = root();
+    let (mut wrong, mut inside) = (Vec::new(), 0);
+    for path in sources(&root.join("services")).into_iter().filter(|path| path.iter().any(|part| part == "src")) {
+        for (index, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate().filter(|(_, line)| answers_all_columns(line)) {
+            if ALL_COLUMNS.iter().any(|known| line.contains(known)) {
+                inside += 1;
+            } else {
+                wrong.push(format!("{}:{}: {line}", path.strip_prefix(&root).unwrap().display(), index + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(inside >= ALL_COLUMNS.len(), "{inside} lines: the search finds what there is");
+    assert!(answers_all_columns("SELECT p.*, o.name") && answers_all_columns("SELECT * FROM person") && answers_all_columns("RETURNING *"));
+    assert!(!answers_all_columns("SELECT * FROM unnest($1::text[])") && !answers_all_columns("SELECT count(*) FROM person"));
+}
+
+/// Whether a line selects or returns all columns of a table; those of values that were handed in are known.
+fn answers_all_columns(line: &str) -> bool {
+    ["SELECT ", "RETURNING "].iter().any(|word| {
+        line.match_indices(word).any(|(at, _)| {
+            let rest = line[at + word.len()..].to_lowercase();
+            let column = rest.split([',', ' ', '"']).next().unwrap_or_default();
+            (column == "*" || column.ends_with(".*")) && !rest.contains("from unnest(") && !rest.contains("from jsonb_to_recordset(")
+        })
+    })
 }
 
 #[test]

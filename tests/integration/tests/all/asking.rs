@@ -235,7 +235,7 @@ async fn a_guest_learns_nothing_about_an_address() {
             json!({"subject": "s", "description": "d", "email": "a@b.test", "name": "A", "captcha": {"token": "x", "number": 1}}),
         )
         .await;
-    // Where the portal takes no guests, asking needs a sign-in: 401, as for everything that does (http-api.md, general rules).
+    // Where the portal takes no guests, asking needs a sign-in: 401, as for everything that does.
     refused.refused(401, "sign_in_required");
 }
 

@@ -46,7 +46,7 @@ async fn a_first_request_by_mail_brings_an_invitation() {
     assert_eq!(list["items"][0]["channel"], "email");
 }
 
-/// lifecycle.md, `first_contact`: in a portal of single sign-on nobody gets an account with a password because of a mail.
+/// `policies.first_contact`: in a portal of single sign-on nobody gets an account with a password because of a mail.
 #[tokio::test]
 async fn a_first_mail_to_a_portal_of_single_sign_on_opens_no_account() {
     let world = World::shared().await;
@@ -247,7 +247,7 @@ async fn whom_a_guest_names_gets_no_mail() {
     portal.mailbox().about(known.email(), "collaborator_added", n).await;
 }
 
-/// ux.md: whatever was wrong with a link, one page with a button that asks for a new one. S11
+/// Whatever was wrong with a link, one page with a button that asks for a new one. S11
 #[tokio::test]
 async fn the_page_of_a_dead_link_asks_for_a_new_one_and_says_the_same_for_every_link() {
     let world = World::shared().await;

@@ -199,7 +199,7 @@ async fn a_new_password_gives_the_browser_a_new_secret() {
     assert_eq!(thief.get("/requests").await.status, 303);
 }
 
-/// H10 of the forms' rules (ux.md): a refused form keeps its text and its files without scripts; sending it again makes one request with the file.
+/// A refused form keeps its text and its files without scripts; sending it again makes one request with the file.
 #[tokio::test]
 async fn a_refused_form_keeps_its_files_and_their_names() {
     let world = World::shared().await;
@@ -238,7 +238,7 @@ async fn a_refused_form_keeps_its_files_and_their_names() {
     .await;
 }
 
-/// ux.md, criterion 11: a form that was sent before with another text keeps the text and is a request of its own when it is sent again.
+/// A form that was sent before with another text keeps the text and is a request of its own when it is sent again.
 #[tokio::test]
 async fn back_and_another_text_is_another_request() {
     let world = World::shared().await;

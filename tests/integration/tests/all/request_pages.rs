@@ -96,7 +96,7 @@ async fn a_pending_person_is_confirmed_on_the_page() {
     assert!(!own.main(&people).await.contains("/confirm\""));
 }
 
-/// CR-20, ux.md: without scripts a refused form lists articles for its subject, and so does the page that confirms the request.
+/// CR-20: without scripts a refused form lists articles for its subject, and so does the page that confirms the request.
 #[tokio::test]
 async fn fitting_articles_stand_below_the_subject_and_on_the_confirmation() {
     let world = World::shared().await;

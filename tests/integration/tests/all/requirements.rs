@@ -33,7 +33,7 @@ fn cited(folder: &Path, list: &Path, found: &mut BTreeSet<String>) {
             if !["target", "node_modules", "dist"].contains(&name.as_str()) && !name.starts_with('.') {
                 cited(&path, list, found);
             }
-        } else if path != list && [".rs", ".js", ".ts", ".md", ".proto", ".html"].iter().any(|end| name.ends_with(end)) {
+        } else if path != list && [".rs", ".js", ".ts", ".py", ".md", ".proto", ".html"].iter().any(|end| name.ends_with(end)) {
             found.extend(ids(&std::fs::read_to_string(&path).unwrap()));
         }
     }

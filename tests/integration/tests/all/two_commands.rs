@@ -1,5 +1,5 @@
 //! `./run` and `./portico` do what they promise: options, exit codes, the status document, two checkouts at once, and what happens when the
-//! supervisor is killed (http-api.md, last section).
+//! supervisor is killed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests end at the first surprise")]
 
@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use portico_integration_tests::client::Client;
-use portico_integration_tests::wait;
+use portico_integration_tests::{SERVICES, World, wait};
 use serde_json::Value;
 
 const DEMO_PASSWORD: &str = "a-demo-Passphrase-41";
-const SERVICES: [&str; 6] = ["identity", "tickets", "knowledge", "community", "notifier", "gateway"];
 
 /// A data folder of its own, as another checkout would have it.
 struct Place {
@@ -284,4 +283,18 @@ async fn ctrl_c_ends_all_of_it() {
     let ended = tokio::task::spawn_blocking(move || foreground.wait().unwrap()).await.unwrap();
     assert!(ended.success(), "{ended}");
     assert!(!pids(&status).iter().any(|pid| alive(*pid)));
+}
+
+/// The operator's order about deliveries: it lists the failed ones, and says so when there is none of an id.
+#[tokio::test]
+async fn failed_deliveries_are_listed_and_an_unknown_one_is_not_retried() {
+    let world = World::shared().await;
+    let listed = world.portico(&["deliveries", "failed"]);
+    let (lines, complaint) = (String::from_utf8(listed.stdout).unwrap(), String::from_utf8(listed.stderr).unwrap());
+    assert_eq!(listed.status.code(), Some(i32::from(!lines.is_empty())), "{lines}{complaint}");
+    assert!(complaint.is_empty() && lines.lines().all(|line| line.contains(" attempts  ")), "{lines}{complaint}");
+    let id = uuid::Uuid::new_v4().to_string();
+    let refused = world.portico(&["deliveries", "retry", &id]);
+    let complaint = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(1) && complaint.contains(&format!("no failed delivery {id}")), "{complaint}");
 }

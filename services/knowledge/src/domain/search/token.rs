@@ -34,12 +34,19 @@ pub fn tokens(text: &str) -> Vec<Token> {
     found
 }
 
-fn normal(raw: &str) -> String {
-    raw.replace('’', "'").to_lowercase()
+/// A word as it is compared: lower case, with plain apostrophes.
+#[must_use]
+pub fn normal(raw: &str) -> String {
+    if raw.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+        raw.to_owned()
+    } else {
+        raw.replace('’', "'").to_lowercase()
+    }
 }
 
-/// Byte ranges of words.
-fn spans(text: &str) -> Vec<(usize, usize)> {
+/// Byte ranges of words, of those too that are longer than [`MAX_WORD`].
+#[must_use]
+pub fn spans(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut start = None;
     let mut chars = text.char_indices().peekable();

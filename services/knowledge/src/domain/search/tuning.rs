@@ -111,8 +111,23 @@ pub fn rarity(documents: u64, found: u64) -> f32 {
 
 /// BM25's saturation of `times` occurrences in a text of `length` words where texts have `average`.
 #[must_use]
+#[inline]
 pub fn saturate(times: f32, length: f32, average: f32, k: f32, b: f32) -> f32 {
-    times * (k + 1.0) / (times + k * (1.0 - b + b * length / average.max(1.0)))
+    saturated(times, k, damping(length, average, k, b))
+}
+
+/// The part of [`saturate`] that does not depend on the word.
+#[must_use]
+#[inline]
+pub fn damping(length: f32, average: f32, k: f32, b: f32) -> f32 {
+    k * (1.0 - b + b * length / average.max(1.0))
+}
+
+/// [`saturate`] with a [`damping`] that is known.
+#[must_use]
+#[inline]
+pub fn saturated(times: f32, k: f32, damping: f32) -> f32 {
+    times * (k + 1.0) / (times + damping)
 }
 
 /// How often two words stand near each other: one over their distance for each place of the first.

@@ -1,16 +1,15 @@
 //! From a query's words to the terms of the index that answer them.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
-use tantivy::schema::Field;
-use tantivy::{Searcher, Term};
+use tantivy::InvertedIndexReader;
 use tantivy_fst::Automaton;
 
-use super::filter::Allowed;
-use super::schema::Fields;
 use super::search::Wanted;
+use super::segment::{Held, Part};
 use super::stats::PortalStats;
 use super::words::{scoped, stem};
 use crate::domain::search::query::{Query, QueryWord};
@@ -50,6 +49,8 @@ pub struct Variant {
     pub weight: f32,
     /// How telling it is.
     pub rarity: f32,
+    /// Where it stands, segment by segment.
+    pub held: Rc<[Held]>,
 }
 
 impl Variant {
@@ -74,12 +75,10 @@ pub struct Expanded {
 
 /// Looks up words in the index of a portal.
 pub struct Expander<'a> {
-    pub searcher: &'a Searcher,
-    pub fields: &'a Fields,
+    pub parts: &'a [Part<'a>],
     pub wanted: &'a Wanted<'a>,
     pub tuning: &'a Tuning,
     pub stats: PortalStats,
-    pub allowed: &'a [Allowed],
 }
 
 impl Expander<'_> {
@@ -105,21 +104,23 @@ impl Expander<'_> {
         stem(word, self.wanted.english)
     }
 
-    /// Documents that hold a stem: the greater of the two fields' counts.
-    fn holding(&self, stem: &str) -> tantivy::Result<u64> {
+    /// Where a stem stands.
+    fn holding(&self, stem: &str) -> tantivy::Result<Holding> {
         let term = scoped(self.wanted.portal, stem);
-        let count = |field| self.searcher.doc_freq(&Term::from_field_text(field, &term));
-        Ok(count(self.fields.title)?.max(count(self.fields.body)?))
+        let held = self.parts.iter().map(|part| part.find(&term)).collect::<tantivy::Result<Rc<[Held]>>>()?;
+        let (titles, bodies) = held.iter().map(Held::counts).fold((0, 0), |sum, more| (sum.0 + more.0, sum.1 + more.1));
+        Ok(Holding { term, held, documents: titles.max(bodies) })
     }
 
     fn itself(&self, word: &QueryWord, stems: &mut Stems) -> tantivy::Result<()> {
         let own = self.stem(&word.text);
-        let known = self.holding(&own)?;
-        if known > 0 {
+        let holding = self.holding(&own)?;
+        if holding.documents > 0 {
             stems.add(own, 1.0);
+            stems.own = Some(holding);
         }
         if word.unfinished && word.text.chars().count() >= 2 {
-            for (completed, _) in self.beginning(self.fields.word, &word.text, self.tuning.completions)? {
+            for (completed, _) in self.completions(&word.text, self.tuning.completions)? {
                 stems.add(self.stem(&completed), 1.0);
             }
         }
@@ -164,12 +165,8 @@ impl Expander<'_> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // A word's length.
         let shared = ((length as f32 * self.tuning.family_share).round() as usize).max(4);
         let beginning: String = own.chars().take(shared).collect();
-        let mut family: HashMap<String, u64> = HashMap::new();
-        for field in [self.fields.title, self.fields.body] {
-            family.extend(self.beginning(field, &beginning, FAMILY + 1)?);
-        }
-        if family.len() <= FAMILY {
-            for relative in family.into_keys().filter(|relative| relative.chars().count().abs_diff(length) <= 4) {
+        for relative in self.family(&beginning)? {
+            if relative.chars().count().abs_diff(length) <= 4 {
                 stems.add(relative, self.tuning.family);
             }
         }
@@ -179,15 +176,21 @@ impl Expander<'_> {
     fn group(&self, word: &QueryWord, stems: Stems) -> tantivy::Result<Option<Group>> {
         let mut variants = Vec::new();
         let mut together = 0;
-        for (stem, weight) in stems.0 {
-            let found = self.holding(&stem)?;
-            if found == 0 {
+        let mut own = stems.own;
+        for (stem, weight) in stems.all {
+            // What was looked up for the word itself stands first.
+            let holding = match own.take() {
+                Some(known) => known,
+                None => self.holding(&stem)?,
+            };
+            if holding.documents == 0 {
                 continue;
             }
             if weight > ITSELF {
-                together += found;
+                together += holding.documents;
             }
-            variants.push(Variant { term: scoped(self.wanted.portal, &stem), weight, rarity: rarity(self.stats.documents, found) });
+            let rarity = rarity(self.stats.documents, holding.documents);
+            variants.push(Variant { term: holding.term, weight, rarity, held: holding.held });
         }
         let union = rarity(self.stats.documents, together.min(self.stats.documents));
         if variants.iter().filter(|variant| variant.is_word()).count() > 1 {
@@ -200,21 +203,18 @@ impl Expander<'_> {
         Ok((!variants.is_empty()).then(|| Group { weight: word.weight, positions: word.positions.clone(), variants, rarity: greatest }))
     }
 
-    /// Terms of a field that begin so, the commonest first.
-    fn beginning(&self, field: Field, word: &str, limit: usize) -> tantivy::Result<Vec<(String, u64)>> {
-        let from = scoped(self.wanted.portal, word);
-        let skip = from.len() - word.len();
+    /// Words of the portal that begin so, the commonest first.
+    fn completions(&self, word: &str, limit: usize) -> tantivy::Result<Vec<(String, u64)>> {
         let mut found: HashMap<String, u64> = HashMap::new();
-        for reader in self.searcher.segment_readers() {
-            let index = reader.inverted_index(field)?;
-            let mut stream = index.terms().range().ge(from.as_bytes()).into_stream()?;
-            let mut scanned = 0;
-            while scanned < SCANNED && stream.advance() && stream.key().starts_with(from.as_bytes()) {
-                scanned += 1;
-                if let Ok(term) = std::str::from_utf8(&stream.key()[skip..]) {
-                    *found.entry(term.to_owned()).or_default() += u64::from(stream.value().doc_freq);
+        for part in self.parts {
+            self.beginning(&part.word, word, &mut |term: &str, documents: u64| {
+                if let Some(known) = found.get_mut(term) {
+                    *known += documents;
+                } else {
+                    found.insert(term.to_owned(), documents);
                 }
-            }
+                true
+            })?;
         }
         let mut found: Vec<_> = found.into_iter().collect();
         found.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
@@ -222,15 +222,48 @@ impl Expander<'_> {
         Ok(found)
     }
 
+    /// Stems that begin so; none when they are too many.
+    fn family(&self, beginning: &str) -> tantivy::Result<Vec<String>> {
+        let mut family: Vec<String> = Vec::new();
+        for index in self.parts.iter().flat_map(|part| [&part.title.index, &part.body.index]) {
+            self.beginning(index, beginning, &mut |term: &str, _: u64| {
+                if !family.iter().any(|known| known == term) {
+                    family.push(term.to_owned());
+                }
+                family.len() <= FAMILY
+            })?;
+            if family.len() > FAMILY {
+                return Ok(Vec::new());
+            }
+        }
+        Ok(family)
+    }
+
+    /// Gives the terms that begin so and their documents to `each`, until that has enough.
+    fn beginning(&self, index: &InvertedIndexReader, word: &str, each: &mut dyn FnMut(&str, u64) -> bool) -> tantivy::Result<()> {
+        let from = scoped(self.wanted.portal, word);
+        let skip = from.len() - word.len();
+        let mut stream = index.terms().range().ge(from.as_bytes()).into_stream()?;
+        let mut scanned = 0;
+        while scanned < SCANNED && stream.advance() && stream.key().starts_with(from.as_bytes()) {
+            scanned += 1;
+            if let Ok(term) = std::str::from_utf8(&stream.key()[skip..])
+                && !each(term, u64::from(stream.value().doc_freq))
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Words of the portal within a distance.
     fn near(&self, word: &str, reach: u8) -> tantivy::Result<Vec<Candidate>> {
         let prefix = scoped(self.wanted.portal, "");
         let dfa = builder(reach).build_dfa(word);
         let mut found: HashMap<String, Candidate> = HashMap::new();
-        for reader in self.searcher.segment_readers() {
-            let index = reader.inverted_index(self.fields.word)?;
+        for part in self.parts {
             let automaton = Scoped { prefix: prefix.as_bytes(), dfa: &dfa };
-            let mut stream = index.terms().search(automaton).into_stream()?;
+            let mut stream = part.word.terms().search(automaton).into_stream()?;
             while found.len() < SCANNED && stream.advance() {
                 let key = &stream.key()[prefix.len()..];
                 let (Distance::Exact(distance), Ok(term)) = (dfa.eval(key), std::str::from_utf8(key)) else { continue };
@@ -243,8 +276,8 @@ impl Expander<'_> {
 
     fn shows(&self, word: &str) -> tantivy::Result<bool> {
         let term = scoped(self.wanted.portal, word);
-        for (reader, allowed) in self.searcher.segment_readers().iter().zip(self.allowed) {
-            if allowed.shows(reader, self.fields, &term)? {
+        for part in self.parts {
+            if part.allowed.shows(&part.word, &term)? {
                 return Ok(true);
             }
         }
@@ -252,19 +285,30 @@ impl Expander<'_> {
     }
 }
 
+/// A stem of the index and how many documents hold it: the greater of the two fields' counts.
+struct Holding {
+    term: String,
+    held: Rc<[Held]>,
+    documents: u64,
+}
+
 /// Stems with their weights, each once with its greatest.
 #[derive(Default)]
-struct Stems(Vec<(String, f32)>);
+struct Stems {
+    all: Vec<(String, f32)>,
+    /// What was looked up of the first of them: the word itself.
+    own: Option<Holding>,
+}
 
 impl Stems {
     fn add(&mut self, stem: String, weight: f32) {
-        if weight > 0.0 && !self.0.iter().any(|(known, _)| *known == stem) {
-            self.0.push((stem, weight));
+        if weight > 0.0 && !self.all.iter().any(|(known, _)| *known == stem) {
+            self.all.push((stem, weight));
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 }
 

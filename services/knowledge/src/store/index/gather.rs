@@ -1,19 +1,19 @@
 //! Scores all documents that hold a word of the query, window by window of document numbers.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings};
-use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, TERMINATED};
 
 use super::expand::Group;
 use super::filter::Allowed;
-use super::schema::Fields;
+use super::segment::{Held, Part};
 use super::stats::PortalStats;
-use crate::domain::search::document::SearchKind;
-use crate::domain::search::tuning::{Tuning, saturate};
+use crate::domain::search::document::{KINDS, SearchKind};
+use crate::domain::search::tuning::{Tuning, damping, saturate, saturated};
 
 /// Documents of a window: its arrays stay in the processor's cache.
 const WINDOW: usize = 4096;
@@ -31,12 +31,31 @@ pub struct Match {
     pub title_share: f32,
     /// What it is ordered by until nearness is known.
     pub first: f32,
+    /// A bit for each of the query's groups that stands in it; see [`bit`].
+    pub groups: u64,
+}
+
+/// The bit of a group. Groups after the 64th share one: who looks at it may find that the group is absent after all.
+pub fn bit(group: usize) -> u64 {
+    1 << (group % 64)
 }
 
 /// The best matches of each kind and how many there are.
 #[derive(Default)]
-pub struct Gathered {
-    pub kinds: BTreeMap<SearchKind, KindMatches>,
+pub struct Gathered([KindMatches; KINDS.len()]);
+
+impl Gathered {
+    fn push(&mut self, kind: SearchKind, found: Match, limit: usize) {
+        let place = KINDS.iter().position(|known| *known == kind);
+        if let Some(matches) = place.and_then(|place| self.0.get_mut(place)) {
+            matches.push(found, limit);
+        }
+    }
+
+    /// Those kinds that something was found of, in the order of answers.
+    pub fn into_kinds(self) -> impl Iterator<Item = (SearchKind, KindMatches)> {
+        KINDS.into_iter().zip(self.0).filter(|(_, matches)| matches.total > 0)
+    }
 }
 
 /// The matches of a kind.
@@ -88,9 +107,8 @@ impl Ord for Ranked {
 
 /// What scoring needs to know about the query.
 pub struct Scoring<'a> {
-    pub fields: &'a Fields,
     pub tuning: &'a Tuning,
-    pub stats: PortalStats,
+    pub shapes: Shapes,
     pub groups: &'a [Group],
     /// The kinds that are asked for.
     pub kinds: &'a [SearchKind],
@@ -127,41 +145,76 @@ fn take(postings: &mut Option<SegmentPostings>, document: DocId) -> u32 {
     }
 }
 
+/// What a text's length does to its score, for each of the 256 lengths that an index tells apart.
+pub struct Shapes {
+    title: Vec<Shape>,
+    body: Vec<Shape>,
+    average: f32,
+}
+
+#[derive(Clone, Copy)]
+struct Shape {
+    length: f32,
+    damping: f32,
+}
+
+impl Shapes {
+    pub fn of(tuning: &Tuning, stats: &PortalStats) -> Self {
+        let (title, body) = stats.averages();
+        Self {
+            title: shapes(title, tuning.title_k, tuning.title_b),
+            body: shapes(body, tuning.body_k, tuning.body_b),
+            average: title + body,
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // Counts of words.
+fn shapes(average: f32, k: f32, b: f32) -> Vec<Shape> {
+    let shape = |id: u8| {
+        let length = FieldNormReader::id_to_fieldnorm(id) as f32;
+        Shape { length, damping: damping(length, average, k, b) }
+    };
+    (0..=u8::MAX).map(shape).collect()
+}
+
 struct Lengths {
     title: FieldNormReader,
     body: FieldNormReader,
-    title_average: f32,
-    body_average: f32,
 }
 
-struct Window {
+/// The documents that are being scored; empty between two windows.
+pub struct Window {
     best: Vec<f32>,
     best_in_title: Vec<bool>,
     score: Vec<f32>,
     covered: Vec<f32>,
     title_hits: Vec<u16>,
+    groups: Vec<u64>,
     /// Documents of this window that hold any word.
     touched: Vec<usize>,
 }
 
 impl Window {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             best: vec![0.0; WINDOW],
             best_in_title: vec![false; WINDOW],
             score: vec![0.0; WINDOW],
             covered: vec![0.0; WINDOW],
             title_hits: vec![0; WINDOW],
+            groups: vec![0; WINDOW],
             touched: Vec::with_capacity(WINDOW),
         }
     }
 
     /// Adds the best variant of a group to each document that holds one.
-    fn fold(&mut self, held: &mut Vec<usize>, worth: f32) {
+    fn fold(&mut self, held: &mut Vec<usize>, group: usize, worth: f32) {
         for at in held.drain(..) {
-            if self.covered[at] <= 0.0 {
+            if self.groups[at] == 0 {
                 self.touched.push(at);
             }
+            self.groups[at] |= bit(group);
             self.score[at] += self.best[at];
             self.covered[at] += worth;
             self.title_hits[at] += u16::from(self.best_in_title[at]);
@@ -172,50 +225,40 @@ impl Window {
 }
 
 /// Scores a segment's documents into `gathered`.
-pub fn gather(
-    scoring: &Scoring<'_>,
-    segment: usize,
-    reader: &SegmentReader,
-    allowed: &Allowed,
-    gathered: &mut Gathered,
-) -> tantivy::Result<()> {
-    let (title_average, body_average) = scoring.stats.averages();
-    let lengths = Lengths {
-        title: reader.get_fieldnorms_reader(scoring.fields.title)?,
-        body: reader.get_fieldnorms_reader(scoring.fields.body)?,
-        title_average,
-        body_average,
-    };
-    let mut lanes = lanes(scoring, reader)?;
-    let mut window = Window::new();
-    let mut held = Vec::with_capacity(WINDOW);
+pub fn gather(scoring: &Scoring<'_>, segment: usize, part: &Part<'_>, window: &mut Window, gathered: &mut Gathered) -> tantivy::Result<()> {
+    let lengths =
+        Lengths { title: part.reader.get_fieldnorms_reader(part.title.field)?, body: part.reader.get_fieldnorms_reader(part.body.field)? };
+    let mut lanes = lanes(scoring, segment, part)?;
+    let mut held = Vec::new();
     loop {
         let next = lanes.iter().flatten().map(Lane::document).min().unwrap_or(TERMINATED);
         if next == TERMINATED {
             return Ok(());
         }
         let start = next - next % (WINDOW as u32);
-        for (group, lanes) in scoring.groups.iter().zip(&mut lanes) {
+        for (number, (group, lanes)) in scoring.groups.iter().zip(&mut lanes).enumerate() {
             for lane in lanes {
-                run(scoring, &lengths, allowed, lane, start, &mut window, &mut held);
+                run(scoring, &lengths, &part.allowed, lane, start, window, &mut held);
             }
-            window.fold(&mut held, group.weight * group.rarity);
+            window.fold(&mut held, number, group.weight * group.rarity);
         }
-        collect(scoring, segment, start, &lengths, allowed, &mut window, gathered);
+        collect(scoring, segment, start, &lengths, &part.allowed, window, gathered);
     }
 }
 
-fn lanes(scoring: &Scoring<'_>, reader: &SegmentReader) -> tantivy::Result<Vec<Vec<Lane>>> {
-    let title = reader.inverted_index(scoring.fields.title)?;
-    let body = reader.inverted_index(scoring.fields.body)?;
+/// The variants that stand in the segment.
+fn lanes(scoring: &Scoring<'_>, segment: usize, part: &Part<'_>) -> tantivy::Result<Vec<Vec<Lane>>> {
     let mut all = Vec::with_capacity(scoring.groups.len());
     for group in scoring.groups {
         let mut lanes = Vec::with_capacity(group.variants.len());
         for variant in &group.variants {
-            let term = |field: Field| Term::from_field_text(field, &variant.term);
+            let Some(Held { title, body }) = variant.held.get(segment) else { continue };
+            if title.is_none() && body.is_none() {
+                continue;
+            }
             lanes.push(Lane {
-                title: title.read_postings(&term(scoring.fields.title), IndexRecordOption::WithFreqs)?,
-                body: body.read_postings(&term(scoring.fields.body), IndexRecordOption::WithFreqs)?,
+                title: part.title.postings(title.as_ref(), IndexRecordOption::WithFreqs)?,
+                body: part.body.postings(body.as_ref(), IndexRecordOption::WithFreqs)?,
                 factor: variant.weight * group.weight * variant.rarity,
             });
         }
@@ -244,7 +287,7 @@ fn run(
         if !allowed.has(document) {
             continue;
         }
-        let score = lane.factor * worth(scoring.tuning, lengths, document, in_title, in_body);
+        let score = lane.factor * worth(scoring, lengths, document, in_title, in_body);
         let at = (document - start) as usize;
         if window.best[at] <= 0.0 {
             held.push(at);
@@ -256,19 +299,19 @@ fn run(
 
 /// The fields' scores of a word, added.
 #[allow(clippy::cast_precision_loss)] // Counts of words.
-fn worth(tuning: &Tuning, lengths: &Lengths, document: DocId, in_title: u32, in_body: u32) -> f32 {
-    let title_length = lengths.title.fieldnorm(document) as f32;
-    let body_length = lengths.body.fieldnorm(document) as f32;
+fn worth(scoring: &Scoring<'_>, lengths: &Lengths, document: DocId, in_title: u32, in_body: u32) -> f32 {
+    let (tuning, shapes) = (scoring.tuning, &scoring.shapes);
+    let title = shapes.title[usize::from(lengths.title.fieldnorm_id(document))];
+    let body = shapes.body[usize::from(lengths.body.fieldnorm_id(document))];
     let (in_title, in_body) = (in_title as f32, in_body as f32);
     let mut worth = 0.0;
     if in_title > 0.0 {
-        worth += tuning.title * saturate(in_title, title_length, lengths.title_average, tuning.title_k, tuning.title_b);
+        worth += tuning.title * saturated(in_title, tuning.title_k, title.damping);
     }
     if in_body > 0.0 {
-        worth += tuning.body * saturate(in_body, body_length, lengths.body_average, tuning.body_k, tuning.body_b);
+        worth += tuning.body * saturated(in_body, tuning.body_k, body.damping);
     }
-    let (length, average) = (title_length + body_length, lengths.title_average + lengths.body_average);
-    worth + tuning.all * saturate(in_title + in_body, length, average, tuning.body_k, tuning.body_b)
+    worth + tuning.all * saturate(in_title + in_body, title.length + body.length, shapes.average, tuning.body_k, tuning.body_b)
 }
 
 /// Takes the window's matches and clears it.
@@ -294,12 +337,13 @@ fn collect(
             let title_words = lengths.title.fieldnorm(document).max(1) as f32;
             let title_share = (f32::from(window.title_hits[at]) / title_words).min(1.0);
             let first = score * (1.0 + scoring.tuning.title_coverage * title_share);
-            let found = Match { segment, document, score, title_share, first };
-            gathered.kinds.entry(kind).or_default().push(found, scoring.keep);
+            let found = Match { segment, document, score, title_share, first, groups: window.groups[at] };
+            gathered.push(kind, found, scoring.keep);
         }
         window.score[at] = 0.0;
         window.covered[at] = 0.0;
         window.title_hits[at] = 0;
+        window.groups[at] = 0;
     }
     window.touched = touched;
     window.touched.clear();

@@ -4,11 +4,13 @@
 //! completions are its own. The score is our own (`domain::search::tuning`); tantivy keeps the postings.
 
 mod expand;
+mod facts;
 mod filter;
 mod gather;
 mod near;
 mod schema;
 mod search;
+mod segment;
 mod stats;
 mod words;
 mod writer;

@@ -1,14 +1,12 @@
 //! Looks at the best matches again: do the query's neighbours stand near each other there too?
 
-use std::collections::HashMap;
-
-use tantivy::postings::Postings;
-use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocId, DocSet, Searcher, Term};
+use tantivy::postings::{Postings, TermInfo};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet};
 
 use super::expand::Group;
-use super::gather::Match;
-use super::schema::Fields;
+use super::gather::{Match, bit};
+use super::segment::{Held, Part, Text};
 use super::stats::PortalStats;
 use crate::domain::search::tuning::{Tuning, nearness, saturate};
 
@@ -24,15 +22,38 @@ struct Pair {
 
 /// Everything that the second look needs.
 pub struct Near<'a> {
-    pub searcher: &'a Searcher,
-    pub fields: &'a Fields,
+    pub parts: &'a [Part<'a>],
     pub tuning: &'a Tuning,
     pub stats: PortalStats,
     pub groups: &'a [Group],
 }
 
-/// Places of a group's words in a match.
-type Places = HashMap<(usize, usize), Vec<u32>>;
+/// A field and how nearness in it counts.
+struct Side {
+    of: for<'p> fn(&'p Part<'p>) -> &'p Text,
+    held: fn(&Held) -> Option<&TermInfo>,
+    weight: f32,
+    average: f32,
+    k: f32,
+    b: f32,
+}
+
+/// Places of the groups' words, match by match.
+struct Places {
+    /// The groups that are looked at, in order.
+    groups: Vec<usize>,
+    held: Vec<Vec<u32>>,
+}
+
+impl Places {
+    fn slot(&self, index: usize, group: usize) -> Option<usize> {
+        self.groups.binary_search(&group).ok().map(|place| index * self.groups.len() + place)
+    }
+
+    fn get(&self, index: usize, group: usize) -> &[u32] {
+        self.slot(index, group).and_then(|slot| self.held.get(slot)).map(Vec::as_slice).unwrap_or_default()
+    }
+}
 
 impl Near<'_> {
     /// Final scores of the matches, in their order.
@@ -42,10 +63,24 @@ impl Near<'_> {
         if !pairs.is_empty() {
             let (title_average, body_average) = self.stats.averages();
             let tuning = self.tuning;
-            let title = (self.fields.title, tuning.near_title, title_average, tuning.title_k, tuning.title_b);
-            let body = (self.fields.body, tuning.near_body, body_average, tuning.body_k, tuning.body_b);
-            for part in [title, body] {
-                self.add(&pairs, matches, part, &mut scores)?;
+            let title = Side {
+                of: |part| &part.title,
+                held: |held| held.title.as_ref(),
+                weight: tuning.near_title,
+                average: title_average,
+                k: tuning.title_k,
+                b: tuning.title_b,
+            };
+            let body = Side {
+                of: |part| &part.body,
+                held: |held| held.body.as_ref(),
+                weight: tuning.near_body,
+                average: body_average,
+                k: tuning.body_k,
+                b: tuning.body_b,
+            };
+            for side in [title, body] {
+                self.add(&pairs, matches, &side, &mut scores)?;
             }
         }
         for (score, found) in scores.iter_mut().zip(matches) {
@@ -70,52 +105,41 @@ impl Near<'_> {
     }
 
     #[allow(clippy::cast_precision_loss)] // Lengths of texts.
-    fn add(
-        &self,
-        pairs: &[Pair],
-        matches: &[Match],
-        (field, weight, average, k, b): (Field, f32, f32, f32, f32),
-        scores: &mut [f32],
-    ) -> tantivy::Result<()> {
-        let places = self.places(pairs, matches, field)?;
+    fn add(&self, pairs: &[Pair], matches: &[Match], side: &Side, scores: &mut [f32]) -> tantivy::Result<()> {
+        let places = self.places(pairs, matches, side)?;
+        let lengths = self.parts.iter().map(|part| part.reader.get_fieldnorms_reader((side.of)(part).field));
+        let lengths = lengths.collect::<tantivy::Result<Vec<_>>>()?;
         for (index, found) in matches.iter().enumerate() {
-            let lengths = self.searcher.segment_readers()[found.segment].get_fieldnorms_reader(field)?;
-            let length = lengths.fieldnorm(found.document) as f32;
+            let length = lengths[found.segment].fieldnorm(found.document) as f32;
             for pair in pairs {
-                let (Some(first), Some(second)) = (places.get(&(index, pair.first)), places.get(&(index, pair.second))) else {
-                    continue;
-                };
-                let near = nearness(first, second, self.tuning.near_window);
+                let near = nearness(places.get(index, pair.first), places.get(index, pair.second), self.tuning.near_window);
                 if near > 0.0 {
-                    scores[index] += weight * pair.worth * saturate(near, length, average, k, b);
+                    scores[index] += side.weight * pair.worth * saturate(near, length, side.average, side.k, side.b);
                 }
             }
         }
         Ok(())
     }
 
-    fn places(&self, pairs: &[Pair], matches: &[Match], field: Field) -> tantivy::Result<Places> {
+    /// Reads the places of words whose neighbour stands in the same match: nothing else can be near.
+    fn places(&self, pairs: &[Pair], matches: &[Match], side: &Side) -> tantivy::Result<Places> {
         let mut groups: Vec<usize> = pairs.iter().flat_map(|pair| [pair.first, pair.second]).collect();
         groups.sort_unstable();
         groups.dedup();
-        let mut places = Places::new();
-        for (segment, reader) in self.searcher.segment_readers().iter().enumerate() {
-            let mut here: Vec<(DocId, usize)> = matches
-                .iter()
-                .enumerate()
-                .filter(|(_, found)| found.segment == segment)
-                .map(|(index, found)| (found.document, index))
-                .collect();
-            here.sort_unstable();
-            if here.is_empty() {
-                continue;
-            }
-            let inverted = reader.inverted_index(field)?;
-            for &group in &groups {
-                let words = self.groups[group].variants.iter().filter(|variant| variant.is_word()).take(VARIANTS);
-                for variant in words {
-                    let term = Term::from_field_text(field, &variant.term);
-                    if let Some(mut postings) = inverted.read_postings(&term, IndexRecordOption::WithFreqsAndPositions)? {
+        let mut places = Places { held: vec![Vec::new(); groups.len() * matches.len()], groups: groups.clone() };
+        for group in groups {
+            let neighbours = neighbours(pairs, group);
+            let wanted = |found: &Match| found.groups & bit(group) != 0 && found.groups & neighbours != 0;
+            for (segment, part) in self.parts.iter().enumerate() {
+                let here = matches.iter().enumerate().filter(|(_, found)| found.segment == segment && wanted(found));
+                let mut here: Vec<(DocId, usize)> = here.map(|(index, found)| (found.document, index)).collect();
+                if here.is_empty() {
+                    continue;
+                }
+                here.sort_unstable();
+                for variant in self.groups[group].variants.iter().filter(|variant| variant.is_word()).take(VARIANTS) {
+                    let info = variant.held.get(segment).and_then(side.held);
+                    if let Some(mut postings) = (side.of)(part).postings(info, IndexRecordOption::WithFreqsAndPositions)? {
                         read(&mut postings, &here, group, &mut places);
                     }
                 }
@@ -123,6 +147,16 @@ impl Near<'_> {
         }
         Ok(places)
     }
+}
+
+/// The bits of the groups that a group makes pairs with.
+fn neighbours(pairs: &[Pair], group: usize) -> u64 {
+    let other = |pair: &Pair| match (pair.first == group, pair.second == group) {
+        (true, _) => bit(pair.second),
+        (_, true) => bit(pair.first),
+        _ => 0,
+    };
+    pairs.iter().map(other).fold(0, |all, one| all | one)
 }
 
 fn read(postings: &mut tantivy::postings::SegmentPostings, here: &[(DocId, usize)], group: usize, places: &mut Places) {
@@ -133,9 +167,11 @@ fn read(postings: &mut tantivy::postings::SegmentPostings, here: &[(DocId, usize
         }
         if postings.doc() == document {
             postings.positions(&mut buffer);
-            let held = places.entry((index, group)).or_default();
-            held.extend_from_slice(&buffer);
-            held.sort_unstable();
+            let slot = places.slot(index, group);
+            if let Some(held) = slot.and_then(|slot| places.held.get_mut(slot)) {
+                held.extend_from_slice(&buffer);
+                held.sort_unstable();
+            }
         }
     }
 }

@@ -6,10 +6,11 @@ use tantivy::schema::Value;
 use tantivy::{DocAddress, Searcher, TantivyDocument};
 
 use super::expand::{Expanded, Expander};
-use super::filter::Allowed;
-use super::gather::{COUNTED, Gathered, Match, Scoring, gather};
+use super::facts::FactsCache;
+use super::gather::{COUNTED, Gathered, Match, Scoring, Shapes, Window, gather};
 use super::near::Near;
 use super::schema::Fields;
+use super::segment::Part;
 use super::stats::StatsCache;
 use super::words::SEPARATOR;
 use crate::domain::search::document::{Reader, SearchKind};
@@ -74,30 +75,45 @@ pub struct Hit {
     pub score: f32,
 }
 
+/// What is remembered of the segments.
+#[derive(Default)]
+pub struct Caches {
+    pub stats: StatsCache,
+    pub facts: FactsCache,
+}
+
+impl Caches {
+    /// Forgets segments that no longer exist.
+    pub fn keep(&self, searcher: &Searcher) {
+        self.stats.keep(searcher);
+        self.facts.keep(searcher);
+    }
+}
+
 /// Searches one snapshot of the index.
-pub fn search(searcher: &Searcher, fields: &Fields, cache: &StatsCache, tuning: &Tuning, wanted: &Wanted<'_>) -> tantivy::Result<Found> {
+pub fn search(searcher: &Searcher, fields: &Fields, caches: &Caches, tuning: &Tuning, wanted: &Wanted<'_>) -> tantivy::Result<Found> {
     let query = Query::read(wanted.text, wanted.english, tuning);
-    let stats = cache.portal(searcher, fields, wanted.portal)?;
+    let stats = caches.stats.portal(searcher, fields, wanted.portal)?;
     if query.words.is_empty() || stats.documents == 0 {
         return Ok(Found::default());
     }
-    let allowed =
-        searcher.segment_readers().iter().map(|reader| Allowed::of(reader, fields, wanted)).collect::<tantivy::Result<Vec<_>>>()?;
-    let expander = Expander { searcher, fields, wanted, tuning, stats, allowed: &allowed };
+    let parts = searcher.segment_readers().iter().map(|reader| Part::open(reader, fields, &caches.facts, wanted));
+    let parts = parts.collect::<tantivy::Result<Vec<_>>>()?;
+    let expander = Expander { parts: &parts, wanted, tuning, stats };
     let Expanded { groups, corrections } = expander.expand(&query)?;
     let worth = groups.iter().map(|group| group.weight * group.rarity).sum();
     let keep = tuning.candidates.max(wanted.limit);
     let least = least_share(tuning, groups.len());
-    let scoring = Scoring { fields, tuning, stats, groups: &groups, kinds: wanted.kinds, worth, least, keep };
-    let mut gathered = Gathered::default();
-    for (segment, (reader, allowed)) in searcher.segment_readers().iter().zip(&allowed).enumerate() {
-        if !allowed.is_empty() {
-            gather(&scoring, segment, reader, allowed, &mut gathered)?;
+    let scoring = Scoring { tuning, shapes: Shapes::of(tuning, &stats), groups: &groups, kinds: wanted.kinds, worth, least, keep };
+    let (mut window, mut gathered) = (Window::new(), Gathered::default());
+    for (segment, part) in parts.iter().enumerate() {
+        if !part.allowed.is_empty() {
+            gather(&scoring, segment, part, &mut window, &mut gathered)?;
         }
     }
-    let near = Near { searcher, fields, tuning, stats, groups: &groups };
+    let near = Near { parts: &parts, tuning, stats, groups: &groups };
     let mut found = Found { kinds: Vec::new(), corrections, stems: HashSet::new() };
-    for (kind, matches) in gathered.kinds {
+    for (kind, matches) in gathered.into_kinds() {
         let total = matches.total;
         let best = ranked(&near, matches.into_matches(), wanted.limit)?;
         let hits = best.iter().map(|(found, score)| hit(searcher, fields, found, *score)).collect::<tantivy::Result<Vec<_>>>()?;
@@ -130,4 +146,102 @@ fn hit(searcher: &Searcher, fields: &Fields, found: &Match, score: f32) -> tanti
     let key = document.get_first(fields.key).and_then(|value| value.as_str()).unwrap_or_default();
     let id = key.rsplit('/').next().unwrap_or_default().to_owned();
     Ok(Hit { id, score })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::search::document::{KINDS, SearchDocument};
+    use crate::store::index::{IndexReading, IndexWriting};
+
+    const GUEST: &[Reader] = &[Reader::Anybody];
+
+    fn document(id: &str, body: &str) -> SearchDocument {
+        SearchDocument {
+            portal: "demo".to_owned(),
+            kind: SearchKind::Article,
+            id: id.to_owned(),
+            title: "Metals".to_owned(),
+            body: body.to_owned(),
+            readers: GUEST.to_vec(),
+            department: String::new(),
+            category: String::new(),
+            english: true,
+            valid_from: 0,
+            valid_until: i64::MAX,
+        }
+    }
+
+    fn index(documents: impl IntoIterator<Item = SearchDocument>) -> IndexWriting {
+        let mut writing = IndexWriting::in_memory(Tuning::default()).unwrap();
+        documents.into_iter().for_each(|document| writing.put(&document).unwrap());
+        writing.commit(1).unwrap();
+        writing
+    }
+
+    fn asked<'a>(text: &'a str, readers: &'a [Reader]) -> Wanted<'a> {
+        let (department, category) = (None, None);
+        Wanted { portal: "demo", text, kinds: &KINDS, readers, department, category, english: true, now: 100, limit: 10, typing: false }
+    }
+
+    /// Kind by kind, best first.
+    fn ids(reading: &IndexReading, wanted: &Wanted<'_>) -> Vec<String> {
+        let found = reading.search(wanted).unwrap();
+        assert!(found.kinds.iter().all(|hits| hits.total == hits.hits.len()));
+        found.kinds.into_iter().flat_map(|hits| hits.hits).map(|hit| hit.id).collect()
+    }
+
+    fn sorted(reading: &IndexReading, wanted: &Wanted<'_>) -> Vec<String> {
+        let mut found = ids(reading, wanted);
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_segment_shows_nothing_that_is_deleted_untimely_or_for_others() {
+        let staff = [Reader::Anybody, Reader::SignedIn, Reader::Staff];
+        let mut writing = index([
+            document("public", "zinc"),
+            SearchDocument { readers: vec![Reader::Staff], ..document("staff", "zinc") },
+            SearchDocument { valid_from: 200, ..document("later", "zinc") },
+            SearchDocument { valid_from: 50, valid_until: 150, kind: SearchKind::Announcement, ..document("now", "zinc") },
+            SearchDocument { category: "billing".to_owned(), ..document("billing", "zinc") },
+        ]);
+        let reading = writing.reading();
+        for _ in 0..2 {
+            assert_eq!(sorted(&reading, &asked("zinc", GUEST)), ["billing", "now", "public"]);
+            assert_eq!(sorted(&reading, &asked("zinc", &staff)), ["billing", "now", "public", "staff"]);
+            assert_eq!(sorted(&reading, &asked("zinc", &staff[1..])), ["staff"]);
+            assert_eq!(sorted(&reading, &Wanted { now: 200, ..asked("zinc", GUEST) }), ["billing", "later", "public"]);
+            assert_eq!(sorted(&reading, &Wanted { category: Some("Billing"), ..asked("zinc", GUEST) }), ["billing"]);
+            assert!(sorted(&reading, &Wanted { category: Some("other"), ..asked("zinc", GUEST) }).is_empty());
+            assert!(sorted(&reading, &Wanted { portal: "elsewhere", ..asked("zinc", GUEST) }).is_empty());
+            assert!(sorted(&reading, &asked("zinc", &[])).is_empty());
+        }
+        writing.remove("demo", "public");
+        writing.commit(2).unwrap();
+        assert_eq!(sorted(&reading, &asked("zinc", GUEST)), ["billing", "now"]);
+    }
+
+    #[test]
+    fn neighbours_that_stand_near_each_other_come_first_over_all_segments() {
+        let mut writing = index([
+            document("far", "alpha zinc copper iron silver gold lead nickel beta"),
+            document("single", "alpha zinc copper iron silver gold lead nickel tin"),
+        ]);
+        writing.put(&document("near", "zinc alpha beta copper iron silver gold lead nickel")).unwrap();
+        writing.commit(2).unwrap();
+        assert_eq!(ids(&writing.reading(), &asked("alpha beta ", GUEST)), ["near", "far", "single"]);
+        assert_eq!(ids(&writing.reading(), &asked("alpha bet", GUEST)), ["near", "far", "single"]);
+    }
+
+    #[test]
+    fn a_misspelt_word_is_corrected_only_to_a_word_that_the_caller_may_see() {
+        let writing =
+            index([SearchDocument { readers: vec![Reader::Staff], ..document("staff", "xylophonist") }, document("public", "zinc")]);
+        let found = |readers: &[Reader]| writing.reading().search(&asked("xylofonist ", readers)).unwrap();
+        assert!(found(GUEST).corrections.is_empty() && found(GUEST).kinds.is_empty());
+        assert_eq!(found(&[Reader::Staff]).corrections, [("xylofonist".to_owned(), "xylophonist".to_owned())]);
+        assert_eq!(ids(&writing.reading(), &asked("xylofonist ", &[Reader::Staff])), ["staff"]);
+    }
 }

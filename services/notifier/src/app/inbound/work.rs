@@ -225,6 +225,7 @@ impl App {
         let told = closed_answer(submitted).into_iter().chain(claim_marks(submitted)).collect();
         delivery::store(&mut tx, &[occurrence(mail, told, now)?], now).await?;
         tx.commit().await?;
+        self.measures.settled(submitted.outcome.state);
         tracing::info!(inbound = %mail.id, state = %submitted.outcome.state, reason = submitted.outcome.reason, "a message was settled");
         self.wakes.deliveries();
         Ok(())

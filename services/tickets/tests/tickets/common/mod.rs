@@ -284,7 +284,7 @@ impl World {
             let Some(last) = page.events.last() else { return all };
             after_position = last.position;
             for envelope in page.events {
-                if let Some(event_body::Body::Tickets(event)) = envelope.body.clone().and_then(|body| body.body) {
+                if let Some(event_body::Body::Tickets(event)) = portico_chassis::events::body(&envelope) {
                     all.push((envelope, event));
                 }
             }

@@ -5,9 +5,11 @@ use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::Request;
 use portico_chassis::auth::{Person, Visibility};
+use portico_chassis::deadline::parse_grpc_timeout;
 use portico_chassis::testing::{Producer, serve};
 use portico_proto::common::v1::{Role, Visibility as WireVisibility};
 use portico_proto::events::v1::{AddressProven, Envelope, IdentityEvent, PersonChanged, event_body, identity_event};
@@ -26,6 +28,10 @@ pub struct Known {
     pub people: BTreeMap<String, wire::PersonFacts>,
     /// Captcha tokens that were spent, with the request id that spent them.
     pub spent: BTreeMap<String, String>,
+    /// How long it thinks about an address.
+    pub pause: Duration,
+    /// How much time each question about an address left it.
+    pub left: Vec<Duration>,
 }
 
 /// A handle on the running neighbour.
@@ -116,6 +122,14 @@ impl Neighbour {
         self.events.tell(event_body::Body::Identity(IdentityEvent { event: Some(event) }), event_of_person);
     }
 
+    /// Notes how much time there is for an answer; tells how long it takes.
+    fn pause(&self, headers: &http::HeaderMap) -> Duration {
+        let left = headers.get("grpc-timeout").and_then(|value| parse_grpc_timeout(value.to_str().ok()?));
+        let mut known = self.known.lock().unwrap();
+        known.left.push(left.expect("every question has a deadline"));
+        known.pause
+    }
+
     fn ensure(&self, request: wire::EnsurePersonRequest) -> Result<wire::PersonFacts, Status> {
         let mut known = self.known.lock().unwrap();
         let email = request.email.to_lowercase();
@@ -169,7 +183,13 @@ impl Neighbour {
                 let people = known.people.values().filter(wanted).cloned().collect();
                 Ok(wire::FindPeopleByEmailResponse { people })
             }),
-            "EnsurePerson" => unary(request, move |asked| self.ensure(asked)),
+            "EnsurePerson" => {
+                let pause = self.pause(request.headers());
+                Box::pin(async move {
+                    tokio::time::sleep(pause).await;
+                    unary(request, move |asked| self.ensure(asked)).await
+                })
+            }
             "VerifyCaptcha" => unary(request, move |asked| self.verify(asked)),
             other => panic!("the neighbour was asked for {other}"),
         }

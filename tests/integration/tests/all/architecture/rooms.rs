@@ -53,7 +53,11 @@ pub const ROOMS: [Room; 4] = [
             "mail_parser",
             "opentelemetry",
         ],
-        more: &[("clients.rs", &["portico_proto", "tonic", "prost_types"])],
+        more: &[
+            ("clients.rs", &["portico_proto", "tonic", "prost_types"]),
+            // Threads of its own, and their priority.
+            ("hasher.rs", &["crossbeam_channel", "rustix::process"]),
+        ],
     },
     Room {
         name: "api",
