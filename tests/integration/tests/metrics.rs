@@ -214,10 +214,17 @@ async fn series(world: &World) -> BTreeSet<String> {
     texts.iter().flat_map(|(service, text)| series_in(text).into_iter().map(move |one| format!("{service} {one}"))).collect()
 }
 
-/// The series in what a service shows; a histogram's buckets are one.
-fn series_in(text: &str) -> BTreeSet<&str> {
+/// The series in what a service shows; a histogram's buckets, sum and count are one.
+fn series_in(text: &str) -> BTreeSet<String> {
     let values = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("target_info"));
-    values.map(|line| line.rsplit_once(' ').unwrap().0.split(",le=\"").next().unwrap()).collect()
+    values.map(|line| line.rsplit_once(' ').unwrap().0.split(",le=\"").next().unwrap()).map(without_part).collect()
+}
+
+/// A series without what tells the lines of one histogram apart.
+fn without_part(series: &str) -> String {
+    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+    let whole = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name);
+    format!("{whole}{{{}", labels.trim_end_matches('}'))
 }
 
 /// Whether a label holds a UUID: four dashes between runs of 8, 4, 4, 4 and 12 hexadecimal digits.
@@ -269,5 +276,8 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
 fn the_readers_of_this_test_read() {
     let text = "expr: sum(rate(a_total{x=\"1\",y!~\"2\"}[5m])) / b{z=\"3\"} > 1\n";
     assert_eq!(selectors(text), BTreeSet::from(["a_total{x=\"1\",y!~\"2\"}".to_owned(), "b{z=\"3\"}".to_owned()]));
+    let lines =
+        "a_bucket{b=\"1\",le=\"2\"} 3\na_bucket{b=\"1\",le=\"+Inf\"} 4\na_sum{b=\"1\"} 5\na_count{b=\"1\"} 4\na_count{b=\"2\"} 1\nc 7\n";
+    assert_eq!(series_in(lines), BTreeSet::from(["a{b=\"1\"", "a{b=\"2\"", "c{"].map(str::to_owned)));
     assert!(has_uuid("a{b=\"01a209bc-5dfb-72d6-8845-363c6f61cd63\"}") && !has_uuid("a{b=\"2026-11-23\"}"));
 }
