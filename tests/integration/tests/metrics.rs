@@ -15,9 +15,9 @@ use serde_json::Value;
 
 /// Series of a service (a histogram is one), after whatever ran on this stack before: room for each route with each of its answers, far
 /// fewer than one for each request, person or ticket would make.
-const MOST_SERIES: usize = 2_500;
+const MOST_SERIES: usize = 1_200;
 /// Series that a second round may add: answers that only a busy moment brings. A round has over a hundred requests.
-const MOST_NEW: usize = 20;
+const MOST_NEW: usize = 7;
 /// Selectors that match only when something fails.
 const ONLY_FAILURES: [&str; 2] = ["error_type!=\"\"", "\"5..\""];
 
